@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+
+/// @title Replaceable
+/// @notice One version of a logic contract. To replace it, the version closes to new work and runs off what it has; then
+/// the ledger's writer changes (see `SingleWriter`) and the next version opens. The way back is the same.
+abstract contract Replaceable is AccessManaged {
+    uint40 private _closedAt; // Unix seconds; 0 while open
+
+    event OpenedToNewWork();
+    event ClosedToNewWork();
+
+    /// @notice Thrown when new work is brought to a version that is closed to it.
+    error ReplaceableClosed(uint40 closedAt);
+    /// @notice Thrown when a version that is open already is to be opened.
+    error ReplaceableOpen();
+
+    /// @dev On what starts new work; what finishes work under way does not carry it.
+    modifier whenOpen() {
+        if (_closedAt != 0) revert ReplaceableClosed(_closedAt);
+        _;
+    }
+
+    /// @param open Whether the version takes new work from the start, as the first one does.
+    constructor(bool open) {
+        if (!open) _closedAt = uint40(block.timestamp);
+    }
+
+    /// @notice Opens the version to new work.
+    function openToNewWork() external restricted {
+        if (_closedAt == 0) revert ReplaceableOpen();
+        _closedAt = 0;
+        emit OpenedToNewWork();
+    }
+
+    /// @notice Closes the version to new work.
+    function closeToNewWork() external restricted whenOpen {
+        _closedAt = uint40(block.timestamp);
+        emit ClosedToNewWork();
+    }
+
+    /// @return Whether the version takes new work.
+    function isOpenToNewWork() external view returns (bool) {
+        return _closedAt == 0;
+    }
+
+    /// @notice How much begun work the version still has; at zero its ledger can be handed on.
+    function workUnderWay() public view virtual returns (uint256);
+}
