@@ -74,7 +74,9 @@ set_up_python() {
   echo 'set-up: Python packages into .venv (about 40 s)'
   sync_venv .venv requirements/dev.txt
   # A .pth file instead of an editable install: no build step, and the console script stays ours.
-  printf '%s\n' "$PWD/python" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/careledger.pth"
+  # Its second line lets `ape` find the compiler, which it would otherwise download.
+  printf '%s\nimport os; os.environ.setdefault("SOLCX_BINARY_PATH", "%s")\n' "$PWD/python" "$PWD/.solc" \
+    >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/careledger.pth"
   printf '#!/bin/sh\nexec "%s" -m careledger "$@"\n' "$PWD/.venv/bin/python" >.venv/bin/careledger
   chmod +x .venv/bin/careledger
   echo "$print" >"$stamp"

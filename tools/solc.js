@@ -15,12 +15,12 @@ if (args.includes("--version")) {
 }
 
 const valueAfter = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
-const base = valueAfter("--base-path") || process.cwd();
-const includes = args.flatMap((arg, i) => (arg === "--include-path" ? [args[i + 1]] : []));
+// Ape compiles from a temporary copy of contracts/ as base path; the libraries are where we are called from.
+const roots = [valueAfter("--base-path"), process.cwd()].filter(Boolean);
 
 function readSource(name) {
   const clean = name.replace(/^file:\/\//, "");
-  for (const root of [base, ...includes]) {
+  for (const root of roots) {
     const candidate = path.resolve(root, clean);
     if (fs.existsSync(candidate)) return { contents: fs.readFileSync(candidate, "utf8") };
   }

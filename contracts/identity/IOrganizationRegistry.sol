@@ -148,7 +148,7 @@ interface IOrganizationRegistry {
     /// @notice Thrown when a set of member roles is empty or has bits beyond `MemberRole`.
     error OrganizationRegistryInvalidMemberRoles(uint32 memberRoles);
     /// @notice Thrown when a licence would already be past.
-    error OrganizationRegistryLicencePast(uint40 licenceExpiry, uint40 now_);
+    error OrganizationRegistryLicencePast(uint40 licenceExpiry, uint40 blockTime);
     /// @notice Thrown when an act of the registrar states no reason.
     error OrganizationRegistryReasonMissing();
     /// @notice Thrown when the name was admitted before with other content.
@@ -160,7 +160,7 @@ interface IOrganizationRegistry {
     /// @notice Thrown when no organization has this id.
     error OrganizationRegistryUnknownOrganization(OrganizationId organization);
     /// @notice Thrown when a change of standing is not in the state table.
-    error OrganizationRegistryForbiddenTransition(OrganizationId organization, Standing from, Standing to);
+    error OrganizationRegistryForbiddenTransition(OrganizationId organization, Standing current, Standing requested);
     /// @notice Thrown when an organization that must be in good standing is not.
     error OrganizationRegistryNotInGoodStanding(OrganizationId organization, Standing standing);
     /// @notice Thrown when an organization's licence is past.
@@ -182,7 +182,7 @@ interface IOrganizationRegistry {
     /// @notice Thrown when a key has been reported compromised.
     error OrganizationRegistryKeyCompromised(address key, uint40 compromisedSince);
     /// @notice Thrown when the proof of possession is past its deadline.
-    error OrganizationRegistrySignatureExpired(uint256 deadline, uint40 now_);
+    error OrganizationRegistrySignatureExpired(uint256 deadline, uint40 blockTime);
     /// @notice Thrown when the proof of possession is not the key's, or is for another organization, chain or contract.
     error OrganizationRegistryInvalidSignature(OrganizationId organization, address key);
     /// @notice Thrown when a cut-off lies outside what the caller may report.
@@ -198,7 +198,7 @@ interface IOrganizationRegistry {
     /// @notice Thrown when a published address has no code.
     error OrganizationRegistryNotAContract(address published);
     /// @notice Thrown when a question is about the future.
-    error OrganizationRegistryTimeInFuture(uint40 time, uint40 now_);
+    error OrganizationRegistryTimeInFuture(uint40 time, uint40 blockTime);
     /// @notice Thrown when the recovery delay given at deployment is outside its bounds.
     error OrganizationRegistryInvalidRecoveryDelay(uint32 recoveryDelay);
 

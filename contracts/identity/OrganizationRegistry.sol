@@ -7,6 +7,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 
 import {IOrganizationRegistry} from "./IOrganizationRegistry.sol";
+import {MembershipHistory} from "./MembershipHistory.sol";
 import {OrganizationId, organizationIdOf} from "./OrganizationId.sol";
 import {MemberRole, MemberRoles} from "./Roles.sol";
 
@@ -14,7 +15,7 @@ import {MemberRole, MemberRoles} from "./Roles.sol";
 /// @notice See {IOrganizationRegistry}. Functions that are `restricted` answer to the suite's `AccessManager`; the others
 /// to an organization's controller or keys; none to both.
 contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
-    using Checkpoints for Checkpoints.Trace208;
+    using MembershipHistory for Checkpoints.Trace208;
     using MemberRoles for uint32;
 
     /// @dev What the registry keeps of an organization. The first slot holds all that {requireActive} reads.
@@ -363,7 +364,7 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         _requireNotFuture(time);
         OrganizationRecord storage record = _organizations[organization];
         if (time >= record.since) return _membership(record);
-        return _unpack(record.history.upperLookupRecent(time));
+        return record.history.at(time);
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -507,7 +508,7 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
 
     /// @dev To be called before slot 0 changes: files what held until now. Several changes in one second leave one entry.
     function _keepHistory(OrganizationRecord storage record) private {
-        record.history.push(record.since, _pack(record));
+        record.history.file(_membership(record));
         record.since = _now();
     }
 
@@ -596,22 +597,6 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
 
     function _membership(OrganizationRecord storage record) private view returns (Membership memory) {
         return Membership(record.memberRoles, record.licenceExpiry, record.standing, record.frozen, record.since);
-    }
-
-    /// @dev `since` again in the value, because a lookup returns no key.
-    function _pack(OrganizationRecord storage record) private view returns (uint208) {
-        return uint208(record.memberRoles) | uint208(record.licenceExpiry) << 32 | uint208(record.standing) << 72
-            | uint208(record.frozen ? 1 : 0) << 80 | uint208(record.since) << 88;
-    }
-
-    function _unpack(uint208 packed) private pure returns (Membership memory) {
-        return Membership(
-            uint32(packed),
-            uint40(packed >> 32),
-            Standing(uint8(packed >> 72)),
-            uint8(packed >> 80) == 1,
-            uint40(packed >> 88)
-        );
     }
 
     function _now() private view returns (uint40) {

@@ -1,0 +1,36 @@
+"""The command line, one group of commands for each domain.
+
+Exit codes: 0 done; 1 unexpected; 2 wrong use or wrong value; 3 configuration; 4 the chain could not be asked or is another
+one; 5 a contract refused; 6 no such organization; 7 a signer's key; 8 the vault; 9 a deployment is not what it should be.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from careledger import __version__
+from careledger.cli import output
+from careledger.errors import CareLedgerError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="careledger",
+    help="Anchor medical documents, authorize and pay care, and follow medicines, on Ethereum.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """The `careledger` program."""
+    try:
+        app()
+    except CareLedgerError as error:
+        raise SystemExit(output.fail(error)) from None

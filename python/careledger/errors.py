@@ -1,0 +1,281 @@
+"""Every error that careledger raises on purpose, in one tree.
+
+    CareLedgerError
+    ├── ConfigurationError            a setting is missing or wrong
+    │   └── MissingPrerequisite       a program or package that the call needs is not there
+    ├── InvalidInput                  a value given to a call is wrong; nothing was done
+    │   └── UnknownOrganization       a name or id that is not an organization here
+    ├── ChainError                    the chain could not be asked, or is not what was expected
+    │   ├── NodeUnreachable
+    │   ├── NodeRefused               the node answered with an error of its own
+    │   ├── WrongChain
+    │   ├── NotAContract
+    │   ├── BytecodeMismatch
+    │   ├── InsufficientFunds
+    │   └── TransactionUnconfirmed    sent, and not seen in a block in time
+    ├── ContractError                 a contract refused; subclasses in `careledger.contract_errors`, by selector
+    ├── DeploymentError               a deployment is not what its manifest or plan says
+    │   ├── DeploymentMissing
+    │   ├── DeploymentChanged
+    │   └── PlainKeyAdmin             an ordinary key would rule outside a local chain
+    ├── SignerError                   a key could not be read or used
+    └── VaultError                    the encrypted store could not be read or written
+
+Each class has fields that name the offending values; `str()` says what is wrong and, where there is one, the way out.
+A secret is never a field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+__all__ = [
+    "BytecodeMismatch",
+    "CareLedgerError",
+    "ChainError",
+    "ConfigurationError",
+    "ContractError",
+    "DeploymentChanged",
+    "DeploymentError",
+    "DeploymentMissing",
+    "InsufficientFunds",
+    "InvalidInput",
+    "MissingPrerequisite",
+    "NodeRefused",
+    "NodeUnreachable",
+    "NotAContract",
+    "PlainKeyAdmin",
+    "SignerError",
+    "TransactionUnconfirmed",
+    "UnknownOrganization",
+    "VaultError",
+    "WrongChain",
+]
+
+
+class CareLedgerError(Exception):
+    """The base of the tree. `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+    def fields(self) -> dict[str, Any]:
+        """The offending values by name."""
+        if not dataclasses.is_dataclass(self):
+            return {}
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+@dataclass(eq=False)
+class ConfigurationError(CareLedgerError):
+    """A setting is missing or wrong."""
+
+    exit_code: ClassVar[int] = 3
+    setting: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.problem}"
+
+
+@dataclass(eq=False)
+class MissingPrerequisite(ConfigurationError):
+    """A program or package that the call needs is not there; `problem` says how to get it."""
+
+
+@dataclass(eq=False)
+class InvalidInput(CareLedgerError):
+    """A value given to a call is wrong; nothing was done."""
+
+    exit_code: ClassVar[int] = 2
+    name: str
+    value: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value!r}: {self.problem}"
+
+
+@dataclass(eq=False)
+class UnknownOrganization(InvalidInput):
+    """A name or id that is not an organization of this registry."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class ChainError(CareLedgerError):
+    """The chain could not be asked, or is not what was expected: no answer about what stands on it."""
+
+    exit_code: ClassVar[int] = 4
+
+
+@dataclass(eq=False)
+class NodeUnreachable(ChainError):
+    """No node answers at the URL (named without its credentials, path and query)."""
+
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"no node answers at {self.url}: {self.problem}; check the URL, or start one with `careledger node`"
+
+
+@dataclass(eq=False)
+class NodeRefused(ChainError):
+    """The node answered with an error that is not a contract's refusal."""
+
+    method: str
+    code: int | None
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the node refused {self.method}: {self.problem}"
+
+
+@dataclass(eq=False)
+class WrongChain(ChainError):
+    """The node serves another chain than the one expected."""
+
+    expected: int
+    actual: int
+
+    def __str__(self) -> str:
+        return f"expected chain id {self.expected}, the node serves {self.actual}"
+
+
+@dataclass(eq=False)
+class NotAContract(ChainError):
+    """There is no code at an address that should be a contract."""
+
+    contract: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"no contract at {self.address}, where {self.contract} should be"
+
+
+@dataclass(eq=False)
+class BytecodeMismatch(ChainError):
+    """The code at an address is not the code of this version of careledger."""
+
+    contract: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"the code at {self.address} is not this version's {self.contract}"
+
+
+@dataclass(eq=False)
+class InsufficientFunds(ChainError):
+    """An account cannot pay for a transaction. Amounts in wei."""
+
+    address: str
+    balance_wei: int
+    needed_wei: int
+
+    def __str__(self) -> str:
+        return f"{self.address} has {self.balance_wei} wei and needs up to {self.needed_wei} wei; fund it and run again"
+
+
+@dataclass(eq=False)
+class TransactionUnconfirmed(ChainError):
+    """A transaction was sent and is in no block yet. It may still be included."""
+
+    transaction_hash: str
+    waited_seconds: int
+
+    def __str__(self) -> str:
+        return (
+            f"transaction {self.transaction_hash} is in no block after {self.waited_seconds} s; "
+            "it may still be included: look before sending again"
+        )
+
+
+class ContractError(CareLedgerError):
+    """A contract refused. The subclasses stand in `careledger.contract_errors`; this class itself is raised for a
+    refusal that no contract of the suite declares."""
+
+    exit_code: ClassVar[int] = 5
+    selector: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+
+    def __init__(self, data: str = "") -> None:
+        super().__init__(data)
+        self.data = data
+
+    def fields(self) -> dict[str, Any]:
+        return super().fields() if dataclasses.is_dataclass(self) else {"data": self.data}
+
+    def __str__(self) -> str:
+        if not dataclasses.is_dataclass(self):
+            return f"a contract refused with data it does not declare: {self.data or 'none'}"
+        values = ", ".join(f"{name}={value}" for name, value in self.fields().items())
+        return f"{type(self).__name__}({values}): {self.summary}" if self.summary else f"{type(self).__name__}({values})"
+
+
+class DeploymentError(CareLedgerError):
+    """A deployment is not what its manifest or plan says."""
+
+    exit_code: ClassVar[int] = 9
+
+
+@dataclass(eq=False)
+class DeploymentMissing(DeploymentError):
+    """No deployment is known for a chain."""
+
+    chain_id: int
+    manifest: str
+
+    def __str__(self) -> str:
+        return f"no deployment for chain {self.chain_id} in {self.manifest}; run `careledger deploy`, or name its manifest"
+
+
+@dataclass(eq=False)
+class DeploymentChanged(DeploymentError):
+    """What stands on chain differs from the manifest or the plan."""
+
+    subject: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: expected {self.expected}, found {self.actual}"
+
+
+@dataclass(eq=False)
+class PlainKeyAdmin(DeploymentError):
+    """An ordinary key would be the admin outside a local chain."""
+
+    admin: str
+    chain_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"the admin {self.admin} on chain {self.chain_id} is an ordinary key, not a contract account such as a Safe; "
+            "name a contract account, or say --allow-plain-key-admin"
+        )
+
+
+@dataclass(eq=False)
+class SignerError(CareLedgerError):
+    """A key could not be read or used."""
+
+    exit_code: ClassVar[int] = 7
+    signer: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"signer {self.signer}: {self.problem}"
+
+
+@dataclass(eq=False)
+class VaultError(CareLedgerError):
+    """The encrypted store could not be read or written."""
+
+    exit_code: ClassVar[int] = 8
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"vault {self.path}: {self.problem}"
