@@ -78,9 +78,9 @@ __all__ = [
 class AccessManagedInvalidAuthority(ContractError):
     """`AccessManagedInvalidAuthority(address)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0xc2f31e5e"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0xc2f31e5e"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     authority: str
 
 
@@ -88,9 +88,9 @@ class AccessManagedInvalidAuthority(ContractError):
 class AccessManagedRequiredDelay(ContractError):
     """`AccessManagedRequiredDelay(address,uint32)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0xaf77169d"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address", "uint32")
+    SELECTOR: ClassVar[str] = "0xaf77169d"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint32")
     caller: str
     delay: int
 
@@ -99,9 +99,9 @@ class AccessManagedRequiredDelay(ContractError):
 class AccessManagedUnauthorized(ContractError):
     """`AccessManagedUnauthorized(address)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x068ca9d8"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0x068ca9d8"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     caller: str
 
 
@@ -109,89 +109,89 @@ class AccessManagedUnauthorized(ContractError):
 class AccessManagerAlreadyScheduled(ContractError):
     """`AccessManagerAlreadyScheduled(bytes32)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x813e9459"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("bytes32",)
-    operationId: str
+    SELECTOR: ClassVar[str] = "0x813e9459"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    operation_id: str
 
 
 @dataclass(eq=False)
 class AccessManagerBadConfirmation(ContractError):
     """`AccessManagerBadConfirmation()`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x5f159e63"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0x5f159e63"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class AccessManagerExpired(ContractError):
     """`AccessManagerExpired(bytes32)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x78a5d6e4"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("bytes32",)
-    operationId: str
+    SELECTOR: ClassVar[str] = "0x78a5d6e4"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    operation_id: str
 
 
 @dataclass(eq=False)
 class AccessManagerInvalidInitialAdmin(ContractError):
     """`AccessManagerInvalidInitialAdmin(address)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x0813ada2"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address",)
-    initialAdmin: str
+    SELECTOR: ClassVar[str] = "0x0813ada2"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    initial_admin: str
 
 
 @dataclass(eq=False)
 class AccessManagerLockedRole(ContractError):
     """`AccessManagerLockedRole(uint64)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x1871a90c"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("uint64",)
-    roleId: int
+    SELECTOR: ClassVar[str] = "0x1871a90c"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("uint64",)
+    role_id: int
 
 
 @dataclass(eq=False)
 class AccessManagerNotReady(ContractError):
     """`AccessManagerNotReady(bytes32)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x18cb6b7a"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("bytes32",)
-    operationId: str
+    SELECTOR: ClassVar[str] = "0x18cb6b7a"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    operation_id: str
 
 
 @dataclass(eq=False)
 class AccessManagerNotScheduled(ContractError):
     """`AccessManagerNotScheduled(bytes32)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x60a299b0"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("bytes32",)
-    operationId: str
+    SELECTOR: ClassVar[str] = "0x60a299b0"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    operation_id: str
 
 
 @dataclass(eq=False)
 class AccessManagerUnauthorizedAccount(ContractError):
     """`AccessManagerUnauthorizedAccount(address,uint64)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0xf07e038f"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address", "uint64")
+    SELECTOR: ClassVar[str] = "0xf07e038f"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint64")
     msgsender: str
-    roleId: int
+    role_id: int
 
 
 @dataclass(eq=False)
 class AccessManagerUnauthorizedCall(ContractError):
     """`AccessManagerUnauthorizedCall(address,address,bytes4)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x81c6f24b"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address", "address", "bytes4")
+    SELECTOR: ClassVar[str] = "0x81c6f24b"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address", "bytes4")
     caller: str
     target: str
     selector: str
@@ -201,9 +201,9 @@ class AccessManagerUnauthorizedCall(ContractError):
 class AccessManagerUnauthorizedCancel(ContractError):
     """`AccessManagerUnauthorizedCancel(address,address,address,bytes4)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x3fe2751c"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address", "address", "address", "bytes4")
+    SELECTOR: ClassVar[str] = "0x3fe2751c"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address", "address", "bytes4")
     msgsender: str
     caller: str
     target: str
@@ -214,9 +214,9 @@ class AccessManagerUnauthorizedCancel(ContractError):
 class AccessManagerUnauthorizedConsume(ContractError):
     """`AccessManagerUnauthorizedConsume(address)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x320ff748"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0x320ff748"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     target: str
 
 
@@ -224,9 +224,9 @@ class AccessManagerUnauthorizedConsume(ContractError):
 class AddressEmptyCode(ContractError):
     """`AddressEmptyCode(address)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x9996b315"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0x9996b315"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     target: str
 
 
@@ -234,46 +234,46 @@ class AddressEmptyCode(ContractError):
 class CheckpointUnorderedInsertion(ContractError):
     """`CheckpointUnorderedInsertion()`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x2520601d"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0x2520601d"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class FailedCall(ContractError):
     """`FailedCall()`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0xd6bda275"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0xd6bda275"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class HaltableHalted(ContractError):
     """Thrown when a call does not work while the contract is halted."""
 
-    selector: ClassVar[str] = "0x680fb875"
-    summary: ClassVar[str] = "a call does not work while the contract is halted."
-    types: ClassVar[tuple[str, ...]] = ("uint40",)
-    haltedAt: int
+    SELECTOR: ClassVar[str] = "0x680fb875"
+    SUMMARY: ClassVar[str] = "a call does not work while the contract is halted."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40",)
+    halted_at: int
 
 
 @dataclass(eq=False)
 class HaltableNotHalted(ContractError):
     """Thrown when a contract that runs is to be resumed."""
 
-    selector: ClassVar[str] = "0x93825389"
-    summary: ClassVar[str] = "a contract that runs is to be resumed."
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0x93825389"
+    SUMMARY: ClassVar[str] = "a contract that runs is to be resumed."
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class InsufficientBalance(ContractError):
     """`InsufficientBalance(uint256,uint256)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0xcf479181"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("uint256", "uint256")
+    SELECTOR: ClassVar[str] = "0xcf479181"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "uint256")
     balance: int
     needed: int
 
@@ -282,18 +282,18 @@ class InsufficientBalance(ContractError):
 class InvalidShortString(ContractError):
     """`InvalidShortString()`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0xb3512b0c"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0xb3512b0c"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class OrganizationRegistryAlreadyAdmitted(ContractError):
     """Thrown when the name was admitted before with other content."""
 
-    selector: ClassVar[str] = "0x0d596780"
-    summary: ClassVar[str] = "the name was admitted before with other content."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "string")
+    SELECTOR: ClassVar[str] = "0x0d596780"
+    SUMMARY: ClassVar[str] = "the name was admitted before with other content."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "string")
     organization: str
     name: str
 
@@ -302,9 +302,9 @@ class OrganizationRegistryAlreadyAdmitted(ContractError):
 class OrganizationRegistryCutOffOutOfRange(ContractError):
     """Thrown when a cut-off lies outside what the caller may report."""
 
-    selector: ClassVar[str] = "0xa4e6f3a2"
-    summary: ClassVar[str] = "a cut-off lies outside what the caller may report."
-    types: ClassVar[tuple[str, ...]] = ("address", "uint40", "uint40", "uint40")
+    SELECTOR: ClassVar[str] = "0xa4e6f3a2"
+    SUMMARY: ClassVar[str] = "a cut-off lies outside what the caller may report."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint40", "uint40", "uint40")
     key: str
     since: int
     earliest: int
@@ -315,9 +315,9 @@ class OrganizationRegistryCutOffOutOfRange(ContractError):
 class OrganizationRegistryForbiddenTransition(ContractError):
     """Thrown when a change of standing is not in the state table."""
 
-    selector: ClassVar[str] = "0xc8f4880b"
-    summary: ClassVar[str] = "a change of standing is not in the state table."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "uint8")
+    SELECTOR: ClassVar[str] = "0xc8f4880b"
+    SUMMARY: ClassVar[str] = "a change of standing is not in the state table."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "uint8")
     organization: str
     current: int
     requested: int
@@ -327,9 +327,9 @@ class OrganizationRegistryForbiddenTransition(ContractError):
 class OrganizationRegistryFrozen(ContractError):
     """Thrown when a contested recovery has frozen the organization."""
 
-    selector: ClassVar[str] = "0xeb15f124"
-    summary: ClassVar[str] = "a contested recovery has frozen the organization."
-    types: ClassVar[tuple[str, ...]] = ("bytes12",)
+    SELECTOR: ClassVar[str] = "0xeb15f124"
+    SUMMARY: ClassVar[str] = "a contested recovery has frozen the organization."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
     organization: str
 
 
@@ -337,9 +337,9 @@ class OrganizationRegistryFrozen(ContractError):
 class OrganizationRegistryIdentifierTaken(ContractError):
     """Thrown when another organization holds the identifier."""
 
-    selector: ClassVar[str] = "0x4f785690"
-    summary: ClassVar[str] = "another organization holds the identifier."
-    types: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32", "bytes12")
+    SELECTOR: ClassVar[str] = "0x4f785690"
+    SUMMARY: ClassVar[str] = "another organization holds the identifier."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32", "bytes12")
     scheme: str
     value: str
     holder: str
@@ -349,9 +349,9 @@ class OrganizationRegistryIdentifierTaken(ContractError):
 class OrganizationRegistryInvalidAccount(ContractError):
     """Thrown when an address that must be set is zero, or an account proposed anew is the present one."""
 
-    selector: ClassVar[str] = "0xfe10c22e"
-    summary: ClassVar[str] = "an address that must be set is zero, or an account proposed anew is the present one."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    SELECTOR: ClassVar[str] = "0xfe10c22e"
+    SUMMARY: ClassVar[str] = "an address that must be set is zero, or an account proposed anew is the present one."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
     account: str
 
@@ -360,9 +360,9 @@ class OrganizationRegistryInvalidAccount(ContractError):
 class OrganizationRegistryInvalidIdentifier(ContractError):
     """Thrown when an identifier's scheme or value is empty."""
 
-    selector: ClassVar[str] = "0x6e429803"
-    summary: ClassVar[str] = "an identifier's scheme or value is empty."
-    types: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32")
+    SELECTOR: ClassVar[str] = "0x6e429803"
+    SUMMARY: ClassVar[str] = "an identifier's scheme or value is empty."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32")
     scheme: str
     value: str
 
@@ -371,19 +371,19 @@ class OrganizationRegistryInvalidIdentifier(ContractError):
 class OrganizationRegistryInvalidMemberRoles(ContractError):
     """Thrown when a set of member roles is empty or has bits beyond `MemberRole`."""
 
-    selector: ClassVar[str] = "0xaf0b8f59"
-    summary: ClassVar[str] = "a set of member roles is empty or has bits beyond `MemberRole`."
-    types: ClassVar[tuple[str, ...]] = ("uint32",)
-    memberRoles: int
+    SELECTOR: ClassVar[str] = "0xaf0b8f59"
+    SUMMARY: ClassVar[str] = "a set of member roles is empty or has bits beyond `MemberRole`."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint32",)
+    member_roles: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryInvalidName(ContractError):
     """Thrown when a name is empty or longer than 64 bytes."""
 
-    selector: ClassVar[str] = "0xa950497d"
-    summary: ClassVar[str] = "a name is empty or longer than 64 bytes."
-    types: ClassVar[tuple[str, ...]] = ("string",)
+    SELECTOR: ClassVar[str] = "0xa950497d"
+    SUMMARY: ClassVar[str] = "a name is empty or longer than 64 bytes."
+    TYPES: ClassVar[tuple[str, ...]] = ("string",)
     name: str
 
 
@@ -391,21 +391,21 @@ class OrganizationRegistryInvalidName(ContractError):
 class OrganizationRegistryInvalidRecoveryDelay(ContractError):
     """Thrown when the recovery delay given at deployment is outside its bounds."""
 
-    selector: ClassVar[str] = "0x51b40475"
-    summary: ClassVar[str] = "the recovery delay given at deployment is outside its bounds."
-    types: ClassVar[tuple[str, ...]] = ("uint32",)
-    recoveryDelay: int
+    SELECTOR: ClassVar[str] = "0x51b40475"
+    SUMMARY: ClassVar[str] = "the recovery delay given at deployment is outside its bounds."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint32",)
+    recovery_delay: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryInvalidSignature(ContractError):
     """Thrown when the proof of possession is not the key's, or is for another organization, chain or contract."""
 
-    selector: ClassVar[str] = "0xf4ffa8fe"
-    summary: ClassVar[str] = (
+    SELECTOR: ClassVar[str] = "0xf4ffa8fe"
+    SUMMARY: ClassVar[str] = (
         "the proof of possession is not the key's, or is for another organization, chain or contract."
     )
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
     key: str
 
@@ -414,31 +414,31 @@ class OrganizationRegistryInvalidSignature(ContractError):
 class OrganizationRegistryKeyCompromised(ContractError):
     """Thrown when a key has been reported compromised."""
 
-    selector: ClassVar[str] = "0x40044688"
-    summary: ClassVar[str] = "a key has been reported compromised."
-    types: ClassVar[tuple[str, ...]] = ("address", "uint40")
+    SELECTOR: ClassVar[str] = "0x40044688"
+    SUMMARY: ClassVar[str] = "a key has been reported compromised."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint40")
     key: str
-    compromisedSince: int
+    compromised_since: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryKeyRetired(ContractError):
     """Thrown when a key has been retired."""
 
-    selector: ClassVar[str] = "0xee91f6be"
-    summary: ClassVar[str] = "a key has been retired."
-    types: ClassVar[tuple[str, ...]] = ("address", "uint40")
+    SELECTOR: ClassVar[str] = "0xee91f6be"
+    SUMMARY: ClassVar[str] = "a key has been retired."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint40")
     key: str
-    retiredAt: int
+    retired_at: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryKeyTaken(ContractError):
     """Thrown when a key belongs to an organization already, or did once."""
 
-    selector: ClassVar[str] = "0xad231b84"
-    summary: ClassVar[str] = "a key belongs to an organization already, or did once."
-    types: ClassVar[tuple[str, ...]] = ("address", "bytes12")
+    SELECTOR: ClassVar[str] = "0xad231b84"
+    SUMMARY: ClassVar[str] = "a key belongs to an organization already, or did once."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes12")
     key: str
     organization: str
 
@@ -447,31 +447,31 @@ class OrganizationRegistryKeyTaken(ContractError):
 class OrganizationRegistryLicenceExpired(ContractError):
     """Thrown when an organization's licence is past."""
 
-    selector: ClassVar[str] = "0x55e391ac"
-    summary: ClassVar[str] = "an organization's licence is past."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "uint40")
+    SELECTOR: ClassVar[str] = "0x55e391ac"
+    SUMMARY: ClassVar[str] = "an organization's licence is past."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint40")
     organization: str
-    licenceExpiry: int
+    licence_expiry: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryLicencePast(ContractError):
     """Thrown when a licence would already be past."""
 
-    selector: ClassVar[str] = "0xc24a62b2"
-    summary: ClassVar[str] = "a licence would already be past."
-    types: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
-    licenceExpiry: int
-    blockTime: int
+    SELECTOR: ClassVar[str] = "0xc24a62b2"
+    SUMMARY: ClassVar[str] = "a licence would already be past."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    licence_expiry: int
+    block_time: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryMayNotContest(ContractError):
     """Thrown when the caller may not contest a recovery."""
 
-    selector: ClassVar[str] = "0x53709ddf"
-    summary: ClassVar[str] = "the caller may not contest a recovery."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    SELECTOR: ClassVar[str] = "0x53709ddf"
+    SUMMARY: ClassVar[str] = "the caller may not contest a recovery."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
     caller: str
 
@@ -480,9 +480,9 @@ class OrganizationRegistryMayNotContest(ContractError):
 class OrganizationRegistryMissingMemberRole(ContractError):
     """Thrown when an organization lacks the member role."""
 
-    selector: ClassVar[str] = "0x5adce5a8"
-    summary: ClassVar[str] = "an organization lacks the member role."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
+    SELECTOR: ClassVar[str] = "0x5adce5a8"
+    SUMMARY: ClassVar[str] = "an organization lacks the member role."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
     organization: str
     role: int
 
@@ -491,9 +491,9 @@ class OrganizationRegistryMissingMemberRole(ContractError):
 class OrganizationRegistryNoRecovery(ContractError):
     """Thrown when no recovery is under way, or none in the state that the call needs."""
 
-    selector: ClassVar[str] = "0x11037095"
-    summary: ClassVar[str] = "no recovery is under way, or none in the state that the call needs."
-    types: ClassVar[tuple[str, ...]] = ("bytes12",)
+    SELECTOR: ClassVar[str] = "0x11037095"
+    SUMMARY: ClassVar[str] = "no recovery is under way, or none in the state that the call needs."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
     organization: str
 
 
@@ -501,9 +501,9 @@ class OrganizationRegistryNoRecovery(ContractError):
 class OrganizationRegistryNotAContract(ContractError):
     """Thrown when a published address has no code."""
 
-    selector: ClassVar[str] = "0x2aca0f72"
-    summary: ClassVar[str] = "a published address has no code."
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0x2aca0f72"
+    SUMMARY: ClassVar[str] = "a published address has no code."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     published: str
 
 
@@ -511,9 +511,9 @@ class OrganizationRegistryNotAContract(ContractError):
 class OrganizationRegistryNotController(ContractError):
     """Thrown when the caller is not the organization's controller."""
 
-    selector: ClassVar[str] = "0x55551ab1"
-    summary: ClassVar[str] = "the caller is not the organization's controller."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    SELECTOR: ClassVar[str] = "0x55551ab1"
+    SUMMARY: ClassVar[str] = "the caller is not the organization's controller."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
     caller: str
 
@@ -522,9 +522,9 @@ class OrganizationRegistryNotController(ContractError):
 class OrganizationRegistryNotInGoodStanding(ContractError):
     """Thrown when an organization that must be in good standing is not."""
 
-    selector: ClassVar[str] = "0xb6316bae"
-    summary: ClassVar[str] = "an organization that must be in good standing is not."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
+    SELECTOR: ClassVar[str] = "0xb6316bae"
+    SUMMARY: ClassVar[str] = "an organization that must be in good standing is not."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
     organization: str
     standing: int
 
@@ -533,9 +533,9 @@ class OrganizationRegistryNotInGoodStanding(ContractError):
 class OrganizationRegistryNotPendingController(ContractError):
     """Thrown when the caller is not the proposed controller."""
 
-    selector: ClassVar[str] = "0xb355bd24"
-    summary: ClassVar[str] = "the caller is not the proposed controller."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    SELECTOR: ClassVar[str] = "0xb355bd24"
+    SUMMARY: ClassVar[str] = "the caller is not the proposed controller."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
     caller: str
 
@@ -544,62 +544,62 @@ class OrganizationRegistryNotPendingController(ContractError):
 class OrganizationRegistryReasonMissing(ContractError):
     """Thrown when an act of the registrar states no reason."""
 
-    selector: ClassVar[str] = "0x0f1e9d5c"
-    summary: ClassVar[str] = "an act of the registrar states no reason."
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0x0f1e9d5c"
+    SUMMARY: ClassVar[str] = "an act of the registrar states no reason."
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class OrganizationRegistryRecoveryNotReady(ContractError):
     """Thrown when a recovery's delay is not over."""
 
-    selector: ClassVar[str] = "0x50f4951b"
-    summary: ClassVar[str] = "a recovery's delay is not over."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "uint40")
+    SELECTOR: ClassVar[str] = "0x50f4951b"
+    SUMMARY: ClassVar[str] = "a recovery's delay is not over."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint40")
     organization: str
-    readyAt: int
+    ready_at: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryRecoveryPending(ContractError):
     """Thrown when a recovery is under way that must end first."""
 
-    selector: ClassVar[str] = "0xcd89bb87"
-    summary: ClassVar[str] = "a recovery is under way that must end first."
-    types: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    SELECTOR: ClassVar[str] = "0xcd89bb87"
+    SUMMARY: ClassVar[str] = "a recovery is under way that must end first."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
-    newController: str
+    new_controller: str
 
 
 @dataclass(eq=False)
 class OrganizationRegistrySignatureExpired(ContractError):
     """Thrown when the proof of possession is past its deadline."""
 
-    selector: ClassVar[str] = "0xa3727269"
-    summary: ClassVar[str] = "the proof of possession is past its deadline."
-    types: ClassVar[tuple[str, ...]] = ("uint256", "uint40")
+    SELECTOR: ClassVar[str] = "0xa3727269"
+    SUMMARY: ClassVar[str] = "the proof of possession is past its deadline."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "uint40")
     deadline: int
-    blockTime: int
+    block_time: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryTimeInFuture(ContractError):
     """Thrown when a question is about the future."""
 
-    selector: ClassVar[str] = "0x72ba11ef"
-    summary: ClassVar[str] = "a question is about the future."
-    types: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    SELECTOR: ClassVar[str] = "0x72ba11ef"
+    SUMMARY: ClassVar[str] = "a question is about the future."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
     time: int
-    blockTime: int
+    block_time: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryUnknownKey(ContractError):
     """Thrown when a key has never been added."""
 
-    selector: ClassVar[str] = "0xdbc17c47"
-    summary: ClassVar[str] = "a key has never been added."
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0xdbc17c47"
+    SUMMARY: ClassVar[str] = "a key has never been added."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     key: str
 
 
@@ -607,9 +607,9 @@ class OrganizationRegistryUnknownKey(ContractError):
 class OrganizationRegistryUnknownOrganization(ContractError):
     """Thrown when no organization has this id."""
 
-    selector: ClassVar[str] = "0x0207b3b0"
-    summary: ClassVar[str] = "no organization has this id."
-    types: ClassVar[tuple[str, ...]] = ("bytes12",)
+    SELECTOR: ClassVar[str] = "0x0207b3b0"
+    SUMMARY: ClassVar[str] = "no organization has this id."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
     organization: str
 
 
@@ -617,9 +617,9 @@ class OrganizationRegistryUnknownOrganization(ContractError):
 class RehearsalWorkNotYours(ContractError):
     """`RehearsalWorkNotYours(bytes32,bytes12)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x35b2fc0d"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    SELECTOR: ClassVar[str] = "0x35b2fc0d"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
     task: str
     organization: str
 
@@ -628,9 +628,9 @@ class RehearsalWorkNotYours(ContractError):
 class RehearsalWorkTaskTaken(ContractError):
     """`RehearsalWorkTaskTaken(bytes32,bytes12)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x7817cabe"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    SELECTOR: ClassVar[str] = "0x7817cabe"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
     task: str
     organization: str
 
@@ -639,28 +639,28 @@ class RehearsalWorkTaskTaken(ContractError):
 class ReplaceableClosed(ContractError):
     """Thrown when new work is brought to a version that is closed to it."""
 
-    selector: ClassVar[str] = "0x62ed84a4"
-    summary: ClassVar[str] = "new work is brought to a version that is closed to it."
-    types: ClassVar[tuple[str, ...]] = ("uint40",)
-    closedAt: int
+    SELECTOR: ClassVar[str] = "0x62ed84a4"
+    SUMMARY: ClassVar[str] = "new work is brought to a version that is closed to it."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40",)
+    closed_at: int
 
 
 @dataclass(eq=False)
 class ReplaceableOpen(ContractError):
     """Thrown when a version that is open already is to be opened."""
 
-    selector: ClassVar[str] = "0x606304f8"
-    summary: ClassVar[str] = "a version that is open already is to be opened."
-    types: ClassVar[tuple[str, ...]] = ()
+    SELECTOR: ClassVar[str] = "0x606304f8"
+    SUMMARY: ClassVar[str] = "a version that is open already is to be opened."
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(eq=False)
 class SafeCastOverflowedUintDowncast(ContractError):
     """`SafeCastOverflowedUintDowncast(uint8,uint256)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x6dfcc650"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("uint8", "uint256")
+    SELECTOR: ClassVar[str] = "0x6dfcc650"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("uint8", "uint256")
     bits: int
     value: int
 
@@ -669,9 +669,9 @@ class SafeCastOverflowedUintDowncast(ContractError):
 class SingleWriterNotAContract(ContractError):
     """Thrown when a writer has no code."""
 
-    selector: ClassVar[str] = "0xa02372bd"
-    summary: ClassVar[str] = "a writer has no code."
-    types: ClassVar[tuple[str, ...]] = ("address",)
+    SELECTOR: ClassVar[str] = "0xa02372bd"
+    SUMMARY: ClassVar[str] = "a writer has no code."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
     writer: str
 
 
@@ -679,9 +679,9 @@ class SingleWriterNotAContract(ContractError):
 class SingleWriterNotWriter(ContractError):
     """Thrown when an account other than the writer writes."""
 
-    selector: ClassVar[str] = "0x57979a42"
-    summary: ClassVar[str] = "an account other than the writer writes."
-    types: ClassVar[tuple[str, ...]] = ("address", "address")
+    SELECTOR: ClassVar[str] = "0x57979a42"
+    SUMMARY: ClassVar[str] = "an account other than the writer writes."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
     caller: str
     writer: str
 
@@ -690,9 +690,9 @@ class SingleWriterNotWriter(ContractError):
 class StringTooLong(ContractError):
     """`StringTooLong(string)`, by OpenZeppelin."""
 
-    selector: ClassVar[str] = "0x305a27a9"
-    summary: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ("string",)
+    SELECTOR: ClassVar[str] = "0x305a27a9"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("string",)
     str: str
 
 

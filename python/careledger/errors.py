@@ -14,6 +14,8 @@
     │   ├── InsufficientFunds
     │   └── TransactionUnconfirmed    sent, and not seen in a block in time
     ├── ContractError                 a contract refused; subclasses in `careledger.contract_errors`, by selector
+    │   ├── RevertedWithReason        ... with a text
+    │   └── Panicked                  ... by a failed internal check
     ├── DeploymentError               a deployment is not what its manifest or plan says
     │   ├── DeploymentMissing
     │   ├── DeploymentChanged
@@ -46,7 +48,9 @@ __all__ = [
     "NodeRefused",
     "NodeUnreachable",
     "NotAContract",
+    "Panicked",
     "PlainKeyAdmin",
+    "RevertedWithReason",
     "SignerError",
     "TransactionUnconfirmed",
     "UnknownOrganization",
@@ -197,8 +201,9 @@ class ContractError(CareLedgerError):
     refusal that no contract of the suite declares."""
 
     exit_code: ClassVar[int] = 5
-    selector: ClassVar[str] = ""
-    summary: ClassVar[str] = ""
+    SELECTOR: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: str = "") -> None:
         super().__init__(data)
@@ -211,7 +216,28 @@ class ContractError(CareLedgerError):
         if not dataclasses.is_dataclass(self):
             return f"a contract refused with data it does not declare: {self.data or 'none'}"
         values = ", ".join(f"{name}={value}" for name, value in self.fields().items())
-        return f"{type(self).__name__}({values}): {self.summary}" if self.summary else f"{type(self).__name__}({values})"
+        head = f"{type(self).__name__}({values})"
+        return f"{head}: {self.SUMMARY}" if self.SUMMARY else head
+
+
+@dataclass(eq=False)
+class RevertedWithReason(ContractError):
+    """A contract refused with a text, as `require` does."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"a contract refused: {self.reason}"
+
+
+@dataclass(eq=False)
+class Panicked(ContractError):
+    """A contract failed an internal check; `code` is Solidity's panic code."""
+
+    code: int
+
+    def __str__(self) -> str:
+        return f"a contract failed an internal check (panic code 0x{self.code:02x})"
 
 
 class DeploymentError(CareLedgerError):
@@ -228,7 +254,10 @@ class DeploymentMissing(DeploymentError):
     manifest: str
 
     def __str__(self) -> str:
-        return f"no deployment for chain {self.chain_id} in {self.manifest}; run `careledger deploy`, or name its manifest"
+        return (
+            f"no deployment for chain {self.chain_id} in {self.manifest}; "
+            "run `careledger deploy`, or name the folder with --deployments"
+        )
 
 
 @dataclass(eq=False)
@@ -252,8 +281,8 @@ class PlainKeyAdmin(DeploymentError):
 
     def __str__(self) -> str:
         return (
-            f"the admin {self.admin} on chain {self.chain_id} is an ordinary key, not a contract account such as a Safe; "
-            "name a contract account, or say --allow-plain-key-admin"
+            f"the admin {self.admin} on chain {self.chain_id} is an ordinary key, "
+            "not a contract account such as a Safe; name a contract account, or say --allow-plain-key-admin"
         )
 
 

@@ -1,0 +1,1 @@
+"""What talks to the chain: connection, nodes, signers, artifacts and deployment."""

@@ -1,0 +1,346 @@
+"""One node: what it serves, calls, transactions and logs, with every failure as one of our errors."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+import requests
+from eth_typing import URI, BlockNumber, ChecksumAddress, HexStr
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+from web3 import HTTPProvider, Web3
+from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
+from web3.middleware import ExtraDataToPOAMiddleware
+from web3.providers.base import BaseProvider
+from web3.types import FilterParams, TxParams
+
+from careledger.chain.reverts import decode_revert, revert_data
+from careledger.chain.signers import Signer
+from careledger.chain.values import event_values
+from careledger.contract_events import BY_TOPIC, ContractEvent
+from careledger.errors import (
+    CareLedgerError,
+    ConfigurationError,
+    InsufficientFunds,
+    NodeRefused,
+    NodeUnreachable,
+    TransactionUnconfirmed,
+    WrongChain,
+)
+
+__all__ = ["LOCAL_CHAIN_IDS", "TRANSACTION_GAS_CAP", "Connection", "LogEntry", "TransactionReceipt"]
+
+LOCAL_CHAIN_IDS = frozenset({1337, 31337, 131277322940537})
+"""Chain ids of Ganache, Anvil and the in-process EVM: development chains, whose keys everyone knows."""
+
+TRANSACTION_GAS_CAP = 2**24
+"""The most gas that one transaction may use since the Osaka hard fork (EIP-7825)."""
+
+Event = TypeVar("Event", bound=ContractEvent)
+
+GAS_MARGIN_PERCENT = 20
+LOG_RANGE_BLOCKS = 5_000
+FIRST_POLL_SECONDS = 0.01
+LAST_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A decoded event and where it stands."""
+
+    event: ContractEvent
+    address: str
+    block_number: int
+    transaction_hash: str
+    log_index: int
+
+
+@dataclass(frozen=True)
+class TransactionReceipt:
+    """A transaction that is in a block and succeeded."""
+
+    transaction_hash: str
+    block_number: int
+    gas_used: int
+    effective_gas_price_wei: int
+    contract_address: str | None
+    events: tuple[ContractEvent, ...]
+
+    @property
+    def cost_wei(self) -> int:
+        """What the sender paid for gas."""
+        return self.gas_used * self.effective_gas_price_wei
+
+    def event(self, kind: type[Event]) -> Event:
+        """The first event of a kind. Raises LookupError if there is none."""
+        for event in self.events:
+            if isinstance(event, kind):
+                return event
+        raise LookupError(f"transaction {self.transaction_hash} emitted no {kind.__name__}")
+
+
+class Connection:
+    """A node at a URL, or an in-process chain.
+
+    Attributes: `web3`, for what this class does not wrap; `chain_id`; `url`, shown without credentials, path and query.
+    """
+
+    def __init__(self, provider: BaseProvider, url: str, expected_chain_id: int | None = None) -> None:
+        """Asks the node for its chain id. Raises NodeUnreachable or WrongChain."""
+        self.web3 = Web3(provider)
+        self.web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+        self.url = url
+        with self.failures("eth_chainId"):
+            self.chain_id = self.web3.eth.chain_id
+        if expected_chain_id is not None and expected_chain_id != self.chain_id:
+            raise WrongChain(expected=expected_chain_id, actual=self.chain_id)
+
+    @classmethod
+    def open(cls, url: str, expected_chain_id: int | None = None, timeout_seconds: int = 30) -> Connection:
+        """Connects over HTTP. Raises ConfigurationError for a URL of another kind, NodeUnreachable, WrongChain."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigurationError("the RPC URL", "not an http:// or https:// URL of an Ethereum node")
+        port = f":{parts.port}" if parts.port else ""
+        # web3 would otherwise silently send again after a slow answer, and report "nonce too low" for what went through.
+        provider = HTTPProvider(
+            URI(url), request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
+        )
+        return cls(provider, f"{parts.scheme}://{parts.hostname}{port}", expected_chain_id)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a development chain, on which a plain key may rule."""
+        return self.chain_id in LOCAL_CHAIN_IDS
+
+    def genesis_hash(self) -> str:
+        """The hash of block 0, which tells a restarted development chain from the one before."""
+        with self.failures("eth_getBlockByNumber"):
+            return _text(self.web3.eth.get_block(0)["hash"])
+
+    def block_number(self) -> int:
+        with self.failures("eth_blockNumber"):
+            return self.web3.eth.block_number
+
+    def block_time(self, block: int | str = "latest") -> int:
+        """A block's time, Unix seconds."""
+        with self.failures("eth_getBlockByNumber"):
+            return int(self.web3.eth.get_block(cast(Any, block))["timestamp"])
+
+    def code(self, address: str, block: int | str = "latest") -> bytes:
+        with self.failures("eth_getCode"):
+            return bytes(self.web3.eth.get_code(_address(address), cast(Any, block)))
+
+    def balance_wei(self, address: str) -> int:
+        with self.failures("eth_getBalance"):
+            return self.web3.eth.get_balance(_address(address))
+
+    def nonce(self, address: str, block: str = "pending") -> int:
+        with self.failures("eth_getTransactionCount"):
+            return self.web3.eth.get_transaction_count(_address(address), cast(Any, block))
+
+    def call(self, to: str, data: bytes, sender: str | None = None, block: int | str = "latest") -> bytes:
+        """The result of a call. Raises ContractError if the contract refuses."""
+        request: TxParams = {"to": _address(to), "data": HexBytes(data)}
+        if sender is not None:
+            request["from"] = _address(sender)
+        with self.failures("eth_call"):
+            return bytes(self.web3.eth.call(request, cast(Any, block)))
+
+    def fee_per_gas_wei(self) -> int:
+        """The most that a transaction prepared now would pay for one unit of gas, in wei."""
+        fees = self._fees()
+        return int(fees.get("maxFeePerGas", fees.get("gasPrice", 0)))
+
+    def prepare(
+        self, signer: Signer, to: str | None, data: bytes = b"", value_wei: int = 0, gas: int | None = None
+    ) -> dict[str, Any]:
+        """A transaction ready to sign: nonce, gas and fees filled in.
+
+        Raises ContractError if it would be refused, InsufficientFunds if the signer could not pay for it, and
+        ConfigurationError for a development-only signer outside a local chain.
+        """
+        if signer.development_only and not self.is_local:
+            raise ConfigurationError(
+                signer.describe(), f"for development chains only, this is chain {self.chain_id}; use a keystore file"
+            )
+        transaction: dict[str, Any] = {"chainId": self.chain_id, "value": value_wei, "data": HexBytes(data)}
+        if to is not None:
+            transaction["to"] = _address(to)
+        fees = self._fees()
+        balance = self.balance_wei(signer.address)
+        if gas is None:
+            if balance == 0 and fees.get("maxFeePerGas", fees.get("gasPrice", 0)) > 0:
+                raise InsufficientFunds(signer.address, 0, value_wei + 21_000 * self.fee_per_gas_wei())
+            gas = self._estimate({**transaction, "from": signer.address})
+        needed = value_wei + gas * int(fees.get("maxFeePerGas", fees.get("gasPrice", 0)))
+        if balance < needed:
+            raise InsufficientFunds(signer.address, balance, needed)
+        return {**transaction, **fees, "gas": gas, "nonce": self.nonce(signer.address)}
+
+    def broadcast(self, raw: bytes) -> str:
+        """Hands signed bytes to the node; returns the transaction's hash. Bytes that it knows already are no error."""
+        transaction_hash = "0x" + keccak(raw).hex()
+        try:
+            with self.failures("eth_sendRawTransaction"):
+                self.web3.eth.send_raw_transaction(HexBytes(raw))
+        except CareLedgerError:
+            if not self._is_known(transaction_hash):
+                raise
+        return transaction_hash
+
+    def wait(self, transaction_hash: str, timeout_seconds: int = 180) -> TransactionReceipt:
+        """Waits until a transaction is in a block. Raises ContractError if it was refused there, and
+        TransactionUnconfirmed when time is up."""
+        started = time.monotonic()
+        pause = FIRST_POLL_SECONDS
+        while (receipt := self.receipt(transaction_hash)) is None:
+            if time.monotonic() - started > timeout_seconds:
+                raise TransactionUnconfirmed(transaction_hash, timeout_seconds)
+            time.sleep(pause)
+            pause = min(pause * 1.5, LAST_POLL_SECONDS)
+        return receipt
+
+    def receipt(self, transaction_hash: str) -> TransactionReceipt | None:
+        """The receipt of a transaction, or None if it is in no block. Raises ContractError if it was refused."""
+        with self.failures("eth_getTransactionReceipt"):
+            try:
+                raw = cast(dict[str, Any], self.web3.eth.get_transaction_receipt(cast(Any, transaction_hash)))
+            except TransactionNotFound:
+                return None
+        if raw["status"] == 0:
+            raise self._reason_of(transaction_hash)
+        return TransactionReceipt(
+            transaction_hash=transaction_hash,
+            block_number=raw["blockNumber"],
+            gas_used=raw["gasUsed"],
+            effective_gas_price_wei=raw.get("effectiveGasPrice", 0),
+            contract_address=raw.get("contractAddress"),
+            events=tuple(event for event in map(decode_log, raw["logs"]) if event is not None),
+        )
+
+    def send(
+        self,
+        signer: Signer,
+        to: str | None,
+        data: bytes = b"",
+        value_wei: int = 0,
+        gas: int | None = None,
+        before_broadcast: Callable[[bytes, int], None] | None = None,
+    ) -> TransactionReceipt:
+        """Signs, sends and waits. `before_broadcast` gets the signed bytes and their nonce first, to keep.
+
+        Raises what `prepare`, `broadcast` and `wait` raise.
+        """
+        transaction = self.prepare(signer, to, data, value_wei, gas)
+        raw = signer.sign_transaction(transaction)
+        if before_broadcast is not None:
+            before_broadcast(raw, transaction["nonce"])
+        return self.wait(self.broadcast(raw))
+
+    def logs(
+        self, address: str, events: Sequence[type[ContractEvent]], from_block: int = 0, to_block: int | None = None
+    ) -> Iterator[LogEntry]:
+        """The events of a contract in order, asked for in ranges that public nodes accept."""
+        end = self.block_number() if to_block is None else to_block
+        topics = [[HexStr(event.TOPIC) for event in events]]
+        for start in range(from_block, end + 1, LOG_RANGE_BLOCKS):
+            query: FilterParams = {
+                "address": _address(address),
+                "topics": cast(Any, topics),
+                "fromBlock": BlockNumber(start),
+                "toBlock": BlockNumber(min(end, start + LOG_RANGE_BLOCKS - 1)),
+            }
+            with self.failures("eth_getLogs"):
+                entries = cast(list[dict[str, Any]], self.web3.eth.get_logs(query))
+            for entry in entries:
+                event = decode_log(entry)
+                if event is not None:
+                    yield LogEntry(
+                        event=event,
+                        address=entry["address"],
+                        block_number=entry["blockNumber"],
+                        transaction_hash=_text(entry["transactionHash"]),
+                        log_index=entry["logIndex"],
+                    )
+
+    @contextlib.contextmanager
+    def failures(self, method: str) -> Iterator[None]:
+        """Turns whatever web3 raises inside into one of our errors."""
+        try:
+            yield
+        except (TransactionNotFound, CareLedgerError):
+            raise
+        except requests.RequestException as error:
+            status = getattr(error.response, "status_code", None)
+            raise NodeUnreachable(self.url, f"HTTP status {status}" if status else type(error).__name__) from None
+        except Exception as error:
+            data = revert_data(error)
+            if data is not None:
+                raise decode_revert(data) from None
+            if isinstance(error, Web3RPCError):
+                body = (error.rpc_response or {}).get("error", {})
+                code, text = (body.get("code"), body.get("message")) if isinstance(body, dict) else (None, str(body))
+                raise NodeRefused(method, code, str(text or error.message)) from None
+            if isinstance(error, Web3Exception) or type(error).__module__.startswith(("eth_tester", "eth.")):
+                raise NodeRefused(method, None, str(error)) from None
+            raise
+
+    def _fees(self) -> dict[str, int]:
+        with self.failures("eth_getBlockByNumber"):
+            base_fee = self.web3.eth.get_block("latest").get("baseFeePerGas")
+        if base_fee is None:
+            with self.failures("eth_gasPrice"):
+                return {"gasPrice": self.web3.eth.gas_price}
+        with self.failures("eth_maxPriorityFeePerGas"):
+            tip = self.web3.eth.max_priority_fee
+        return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip}
+
+    def _estimate(self, transaction: dict[str, Any]) -> int:
+        with self.failures("eth_estimateGas"):
+            estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction))
+        return max(estimate, min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, TRANSACTION_GAS_CAP))
+
+    def _is_known(self, transaction_hash: str) -> bool:
+        with self.failures("eth_getTransactionByHash"):
+            try:
+                self.web3.eth.get_transaction(cast(Any, transaction_hash))
+            except TransactionNotFound:
+                return False
+        return True
+
+    def _reason_of(self, transaction_hash: str) -> CareLedgerError:
+        """Why a transaction in a block failed: the same call again, on the state before its block."""
+        with self.failures("eth_getTransactionByHash"):
+            sent = cast(dict[str, Any], self.web3.eth.get_transaction(cast(Any, transaction_hash)))
+        request = {name: sent[name] for name in ("from", "to", "value", "gas") if sent.get(name) is not None}
+        request["data"] = sent["input"]
+        try:
+            with self.failures("eth_call"):
+                self.web3.eth.call(cast(TxParams, request), sent["blockNumber"] - 1)
+        except CareLedgerError as reason:
+            return reason
+        return decode_revert(b"")
+
+
+def decode_log(entry: dict[str, Any]) -> ContractEvent | None:
+    """The event of a raw log, or None if the suite declares none with its topic."""
+    topics = [bytes(topic) for topic in entry["topics"]]
+    kind = BY_TOPIC.get("0x" + topics[0].hex()) if topics else None
+    if kind is None:
+        return None
+    return kind(*event_values(kind.TYPES, kind.INDEXED, topics[1:], bytes(entry["data"])))
+
+
+def _address(text: str) -> ChecksumAddress:
+    return to_checksum_address(text)
+
+
+def _text(value: Any) -> str:
+    return "0x" + bytes(value).hex()

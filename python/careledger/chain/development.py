@@ -1,0 +1,163 @@
+"""Development chains: a local Anvil, or an EVM inside this process. Both hold the same well-known accounts."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from eth_account import Account
+from web3 import EthereumTesterProvider
+
+from careledger.chain.connection import Connection
+from careledger.chain.signers import LocalSigner
+from careledger.errors import ConfigurationError, MissingPrerequisite, NodeUnreachable
+
+__all__ = ["MNEMONIC", "Node", "development_signer", "embedded_connection", "find_anvil"]
+
+MNEMONIC = "test test test test test test test test test test test junk"
+"""The mnemonic that every development node uses. Its keys are public: worth nothing outside a local chain."""
+
+ACCOUNT_COUNT = 10
+HD_PATH = "m/44'/60'/0'/0"
+START_TIMEOUT_SECONDS = 20
+STOP_TIMEOUT_SECONDS = 5
+PR_SET_PDEATHSIG = 1
+
+
+def development_signer(index: int = 0) -> LocalSigner:
+    """One of the ten funded accounts of a development chain."""
+    Account.enable_unaudited_hdwallet_features()
+    return LocalSigner(Account.from_mnemonic(MNEMONIC, account_path=f"{HD_PATH}/{index}"))
+
+
+def find_anvil() -> str:
+    """The native `anvil`: from CARELEDGER_ANVIL, the clone's node_modules, or PATH. Raises MissingPrerequisite.
+
+    npm's platform-independent `anvil` is a Node script that leaves the real process behind when killed; it is passed over.
+    """
+    named = os.environ.get("CARELEDGER_ANVIL")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise ConfigurationError("CARELEDGER_ANVIL", f"{named} is not an executable file")
+        return named
+    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), platform.system().lower())
+    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    clone = Path(__file__).resolve().parents[3]
+    packaged = clone / "node_modules" / "@foundry-rs" / f"anvil-{system}-{machine}" / "bin" / "anvil"
+    if packaged.is_file():
+        return str(packaged)
+    found = shutil.which("anvil")
+    if found is None:
+        raise MissingPrerequisite(
+            "anvil", "install Foundry, or name the program in CARELEDGER_ANVIL; CareLedger.embedded() needs neither"
+        )
+    return found
+
+
+class Node:
+    """A local Anvil. Ends with the process that started it, however that ends (on Linux; elsewhere at a normal exit).
+
+    Use as a context manager, or call `stop`.
+    """
+
+    def __init__(
+        self,
+        port: int | None = None,
+        block_time_seconds: int | None = None,
+        chain_id: int = 31337,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        """Starts the node and waits until it answers. Raises NodeUnreachable if it does not, with what it printed."""
+        self.port = port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [find_anvil(), "--host", "127.0.0.1", "--port", str(self.port), "--chain-id", str(chain_id)]
+        command += ["--mnemonic", MNEMONIC, "--accounts", str(ACCOUNT_COUNT), *options]
+        if block_time_seconds is not None:
+            command += ["--block-time", str(block_time_seconds)]
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        atexit.register(self.stop)
+        self._wait_until_ready()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def connect(self) -> Connection:
+        """A connection to the node."""
+        return Connection.open(self.url)
+
+    def wait(self) -> int:
+        """Waits until the node ends; returns its exit code."""
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Ends the node. Does nothing if it has ended."""
+        atexit.unregister(self.stop)
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                printed = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
+                self.stop()
+                raise NodeUnreachable(self.url, f"anvil ended at once: {printed.strip()[-500:] or 'it printed nothing'}")
+            with socket.socket() as probe:
+                probe.settimeout(0.2)
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        self.stop()
+        raise NodeUnreachable(self.url, f"anvil did not answer within {START_TIMEOUT_SECONDS} s")
+
+
+def embedded_connection() -> Connection:
+    """A fresh EVM in this process (py-evm), without a node, a port or Node.js."""
+    import eth_tester  # slow to import, and only needed here
+
+    backend: Any = eth_tester.PyEVMBackend.from_mnemonic(MNEMONIC, num_accounts=ACCOUNT_COUNT, hd_path=HD_PATH)
+    return Connection(EthereumTesterProvider(eth_tester.EthereumTester(backend)), "in-process")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    """Runs in the child before anvil: the kernel ends it when its parent is gone, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,90 @@
+"""From a node's answer about a failed call to one of our exceptions.
+
+Anvil, Ganache, the in-process EVM and others each wrap a revert's data differently; here all become the same error.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from careledger.chain.values import to_python
+from careledger.contract_errors import BY_SELECTOR
+from careledger.errors import ContractError, Panicked, RevertedWithReason
+
+__all__ = ["decode_revert", "revert_data"]
+
+ERROR_STRING = bytes.fromhex("08c379a0")
+PANIC = bytes.fromhex("4e487b71")
+
+
+def decode_revert(data: bytes) -> ContractError:
+    """The exception for a revert's data: by selector, else with the raw data in `data`."""
+    selector, body = data[:4], data[4:]
+    try:
+        if selector == ERROR_STRING:
+            return RevertedWithReason(decode(["string"], body)[0])
+        if selector == PANIC:
+            return Panicked(decode(["uint256"], body)[0])
+        known = BY_SELECTOR.get("0x" + selector.hex())
+        if known is not None:
+            values = decode(known.TYPES, body)
+            return known(*(to_python(kind, value) for kind, value in zip(known.TYPES, values, strict=True)))
+    except DecodingError:
+        pass
+    return ContractError("0x" + data.hex() if data else "")
+
+
+def revert_data(error: BaseException) -> bytes | None:
+    """The revert data inside what web3 raised, or None if it is no revert.
+
+    Handles web3's ContractLogicError family (`data`), JSON-RPC error objects (`error.data` as text or as an object), and
+    the in-process EVM, whose TransactionFailed carries the bytes or their repr.
+    """
+    for candidate in _candidates(error):
+        data = _as_bytes(candidate)
+        if data is not None:
+            return data
+    return b"" if _is_revert(error) else None
+
+
+def _candidates(error: BaseException) -> Iterator[Any]:
+    yield from _nested(getattr(error, "data", None))
+    response = getattr(error, "rpc_response", None)
+    if isinstance(response, dict) and isinstance(response.get("error"), dict):
+        yield from _nested(response["error"].get("data"))
+    yield from error.args
+    if error.__cause__ is not None:
+        yield from _candidates(error.__cause__)
+
+
+def _nested(data: Any) -> Iterator[Any]:
+    if isinstance(data, dict):  # Ganache's `result`, Hardhat's `data`; other entries may be hashes
+        for key in ("result", "data"):
+            yield from _nested(data.get(key))
+    else:
+        yield data
+
+
+def _as_bytes(value: Any) -> bytes | None:
+    if isinstance(value, bytes) and len(value) >= 4:
+        return value
+    if isinstance(value, str):
+        if value.startswith("0x") and len(value) >= 10 and len(value) % 2 == 0:
+            try:
+                return bytes.fromhex(value[2:])
+            except ValueError:
+                return None
+        if value.startswith(("execution reverted: b'", 'execution reverted: b"', "b'", 'b"')):
+            parsed = ast.literal_eval(value[value.index("b") :])
+            return parsed if isinstance(parsed, bytes) else None
+    return None
+
+
+def _is_revert(error: BaseException) -> bool:
+    name = type(error).__name__
+    return name in {"ContractLogicError", "ContractCustomError", "TransactionFailed"} or "revert" in str(error).lower()

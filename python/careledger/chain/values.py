@@ -1,0 +1,86 @@
+"""ABI values in Python's form: addresses as checksummed text, `bytesN` as 0x-prefixed text, integers and enums as `int`,
+structs as dictionaries with snake-case names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.abi import collapse_if_tuple
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
+
+__all__ = ["decode_outputs", "encode_call", "event_values", "snake_case", "to_python"]
+
+ARRAY = re.compile(r"^(.*)\[\d*\]$")
+
+
+def to_python(kind: str, value: Any) -> Any:
+    """The Python form of a decoded value of an elementary ABI type."""
+    if kind == "address":
+        return to_checksum_address(value)
+    if kind.startswith("bytes"):
+        return "0x" + bytes(value).hex()
+    return value
+
+
+def encode_call(function: dict[str, Any], arguments: tuple[Any, ...]) -> bytes:
+    """The calldata of a call: selector and arguments.
+
+    Raises TypeError if the number of arguments is wrong, and eth_abi's EncodingError for a value outside its type.
+    """
+    inputs = function["inputs"]
+    if len(arguments) != len(inputs):
+        raise TypeError(f"{function['name']} takes {len(inputs)} arguments, not {len(arguments)}")
+    types = [collapse_if_tuple(field) for field in inputs]
+    selector = keccak(text=f"{function['name']}({','.join(types)})")[:4]
+    return selector + encode(types, [_to_abi(field, value) for field, value in zip(inputs, arguments, strict=True)])
+
+
+def decode_outputs(function: dict[str, Any], data: bytes) -> Any:
+    """A call's result: None, one value, or a tuple of them."""
+    outputs = function["outputs"]
+    values = decode([collapse_if_tuple(field) for field in outputs], data)
+    result = tuple(_from_abi(field, value) for field, value in zip(outputs, values, strict=True))
+    return (None if not result else result[0]) if len(result) < 2 else result
+
+
+def event_values(types: tuple[str, ...], indexed: tuple[bool, ...], topics: list[bytes], data: bytes) -> list[Any]:
+    """The values of a log in the event's order. `topics` without the first."""
+    from_topics = iter(topics)
+    from_data = iter(decode([kind for kind, in_topic in zip(types, indexed, strict=True) if not in_topic], data))
+    values = []
+    for kind, in_topic in zip(types, indexed, strict=True):
+        value = decode([kind], next(from_topics))[0] if in_topic else next(from_data)
+        values.append(to_python(kind, value))
+    return values
+
+
+def snake_case(name: str) -> str:
+    """`licenceExpiry` -> `licence_expiry`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+def _to_abi(field: dict[str, Any], value: Any) -> Any:
+    kind = field["type"]
+    if array := ARRAY.match(kind):
+        return [_to_abi({**field, "type": array[1]}, item) for item in value]
+    if kind == "tuple":
+        items = [value[snake_case(part["name"])] for part in field["components"]] if isinstance(value, dict) else value
+        return tuple(_to_abi(part, item) for part, item in zip(field["components"], items, strict=True))
+    if kind.startswith("bytes") and isinstance(value, str):
+        return bytes.fromhex(value.removeprefix("0x"))
+    if kind == "address":
+        return to_canonical_address(value)
+    return value
+
+
+def _from_abi(field: dict[str, Any], value: Any) -> Any:
+    kind = field["type"]
+    if array := ARRAY.match(kind):
+        return [_from_abi({**field, "type": array[1]}, item) for item in value]
+    if kind == "tuple":
+        parts = zip(field["components"], value, strict=True)
+        return {snake_case(part["name"]): _from_abi(part, item) for part, item in parts}
+    return to_python(kind, value)
