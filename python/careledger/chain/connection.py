@@ -27,6 +27,7 @@ from careledger.contract_events import BY_TOPIC, ContractEvent
 from careledger.errors import (
     CareLedgerError,
     ConfigurationError,
+    ContractError,
     InsufficientFunds,
     NodeRefused,
     NodeUnreachable,
@@ -108,7 +109,7 @@ class Connection:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigurationError("the RPC URL", "not an http:// or https:// URL of an Ethereum node")
         port = f":{parts.port}" if parts.port else ""
-        # web3 would otherwise silently send again after a slow answer, and report "nonce too low" for what went through.
+        # web3 would otherwise silently send again after a slow answer, and report "nonce too low" for what went in.
         provider = HTTPProvider(
             URI(url), request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
         )
@@ -157,6 +158,26 @@ class Connection:
         """The most that a transaction prepared now would pay for one unit of gas, in wei."""
         fees = self._fees()
         return int(fees.get("maxFeePerGas", fees.get("gasPrice", 0)))
+
+    def fits(self, sender: str, to: str, data: bytes, gas_cap: int) -> bool:
+        """Whether a call would use less than `gas_cap`. Raises ContractError if refused for another cause than gas."""
+        try:
+            return self._estimate({"from": _address(sender), "to": _address(to), "data": HexBytes(data)}) < gas_cap
+        except NodeRefused:
+            return False
+        except ContractError as error:
+            if type(error) is ContractError and not error.data:
+                return False
+            raise
+
+    def wait_until(self, timestamp: int) -> None:
+        """Waits until the clock passes a time (Unix seconds). An in-process chain travels there at once."""
+        tester = getattr(self.web3.provider, "ethereum_tester", None)
+        if tester is not None:
+            if self.block_time() < timestamp:
+                tester.time_travel(timestamp)
+            return
+        time.sleep(max(0.0, timestamp + 1 - time.time()))
 
     def prepare(
         self, signer: Signer, to: str | None, data: bytes = b"", value_wei: int = 0, gas: int | None = None
@@ -304,7 +325,8 @@ class Connection:
 
     def _estimate(self, transaction: dict[str, Any]) -> int:
         with self.failures("eth_estimateGas"):
-            estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction))
+            # On the pending block: on a quiet development chain, the latest one's clock stands still.
+            estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction), "pending")
         return max(estimate, min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, TRANSACTION_GAS_CAP))
 
     def _is_known(self, transaction_hash: str) -> bool:

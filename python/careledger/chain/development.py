@@ -44,7 +44,7 @@ def development_signer(index: int = 0) -> LocalSigner:
 def find_anvil() -> str:
     """The native `anvil`: from CARELEDGER_ANVIL, the clone's node_modules, or PATH. Raises MissingPrerequisite.
 
-    npm's platform-independent `anvil` is a Node script that leaves the real process behind when killed; it is passed over.
+    npm's platform-independent `anvil` is a Node script that leaves the real process behind when killed: not used.
     """
     named = os.environ.get("CARELEDGER_ANVIL")
     if named:
@@ -134,7 +134,9 @@ class Node:
             if self._process.poll() is not None:
                 printed = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
                 self.stop()
-                raise NodeUnreachable(self.url, f"anvil ended at once: {printed.strip()[-500:] or 'it printed nothing'}")
+                raise NodeUnreachable(
+                    self.url, f"anvil ended at once: {printed.strip()[-500:] or 'it printed nothing'}"
+                )
             with socket.socket() as probe:
                 probe.settimeout(0.2)
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

@@ -63,7 +63,7 @@ def _candidates(error: BaseException) -> Iterator[Any]:
 
 
 def _nested(data: Any) -> Iterator[Any]:
-    if isinstance(data, dict):  # Ganache's `result`, Hardhat's `data`; other entries may be hashes
+    if isinstance(data, dict):  # Ganache and Hardhat; its other entries may be hashes
         for key in ("result", "data"):
             yield from _nested(data.get(key))
     else:

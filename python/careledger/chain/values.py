@@ -1,5 +1,5 @@
-"""ABI values in Python's form: addresses as checksummed text, `bytesN` as 0x-prefixed text, integers and enums as `int`,
-structs as dictionaries with snake-case names."""
+"""ABI values in Python's form: addresses as checksummed text, `bytesN` as 0x-prefixed text, integers and enums as
+`int`, structs as dictionaries with snake-case names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
-__all__ = ["decode_outputs", "encode_call", "event_values", "snake_case", "to_python"]
+__all__ = ["decode_arguments", "decode_outputs", "encode_call", "event_values", "snake_case", "to_python"]
 
 ARRAY = re.compile(r"^(.*)\[\d*\]$")
 
@@ -36,6 +36,13 @@ def encode_call(function: dict[str, Any], arguments: tuple[Any, ...]) -> bytes:
     types = [collapse_if_tuple(field) for field in inputs]
     selector = keccak(text=f"{function['name']}({','.join(types)})")[:4]
     return selector + encode(types, [_to_abi(field, value) for field, value in zip(inputs, arguments, strict=True)])
+
+
+def decode_arguments(function: dict[str, Any], data: bytes) -> list[Any]:
+    """The arguments in a call's calldata, without the selector."""
+    inputs = function["inputs"]
+    values = decode([collapse_if_tuple(field) for field in inputs], data)
+    return [_from_abi(field, value) for field, value in zip(inputs, values, strict=True)]
 
 
 def decode_outputs(function: dict[str, Any], data: bytes) -> Any:

@@ -1,8 +1,8 @@
 """Runs a plan against a chain: idempotent, and resumable after a kill at any point.
 
 Where the chain has the CREATE2 deployer, addresses follow from the code and its arguments. Elsewhere (Ganache, the
-in-process EVM) they follow from the deployer's nonce. Either way the signed bytes of a transaction are on disk before the
-node gets them, so that a resumed run sends the same bytes, and never a second contract.
+in-process EVM) they follow from the deployer's nonce. Either way the signed bytes of a transaction are on disk
+before the node gets them, so that a resumed run sends the same bytes, and never a second contract.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from careledger import __version__
+from careledger._version import __version__
 from careledger.chain.artifacts import Artifact, artifact
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.contract import Contract
@@ -61,7 +61,7 @@ class Deployer:
         folder: Path | None = None,
         admin_signer: Signer | None = None,
         allow_plain_key_admin: bool = False,
-        report: Callable[[Progress], None] = lambda progress: None,
+        report: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         """`folder` holds manifests and the journal; None keeps them in memory, for in-process chains.
 
@@ -85,8 +85,8 @@ class Deployer:
     def run(self) -> Deployment:
         """Deploys what is missing and sets what does not hold yet. A second run sends nothing.
 
-        Raises PlainKeyAdmin before anything is sent, DeploymentChanged if the manifest was made with other parameters or
-        from other bytecode, BytecodeMismatch if an address holds other code, and what `Connection.send` raises.
+        Raises PlainKeyAdmin before anything is sent, DeploymentChanged if the manifest was made with other parameters
+        or from other bytecode, BytecodeMismatch if an address holds other code, and what `Connection.send` raises.
         """
         admin = self._plan.parameters.admin
         if not self._connection.is_local and not self._allow_plain_key_admin and is_plain_key(self._connection, admin):
@@ -179,7 +179,10 @@ class Deployer:
 
     def _send(self, subject: str, signer: Signer, to: str | None, data: bytes) -> TransactionReceipt:
         return self._connection.send(
-            signer, to, data, before_broadcast=lambda raw, nonce: self._write_journal(subject, signer.address, raw, nonce)
+            signer,
+            to,
+            data,
+            before_broadcast=lambda raw, nonce: self._write_journal(subject, signer.address, raw, nonce),
         )
 
     def _resume(self, subject: str) -> TransactionReceipt | None:
@@ -256,4 +259,3 @@ def is_plain_key(connection: Connection, address: str) -> bool:
     """Whether an account is ruled by one ordinary key: no code, or only an EIP-7702 delegation."""
     code = connection.code(address)
     return not code or code.startswith(DELEGATION_PREFIX)
-

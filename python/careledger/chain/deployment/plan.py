@@ -110,7 +110,7 @@ class ContractStep:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of the manager: what it is, how to see that it holds, and the manager's function that makes it hold."""
+    """One setting of the manager: what it is, how to see that it holds, and the function that makes it hold."""
 
     subject: str
     holds: Callable[[Contract], bool]

@@ -25,8 +25,8 @@ class Check:
 
 
 def verify(connection: Connection, deployment: Deployment, allow_plain_key_admin: bool = False) -> list[Check]:
-    """Every contract's code against the wheel's, the registry's authority and delay, each setting of the manager, and who
-    rules it. Raises ChainError if the chain could not be asked: that is no answer about the deployment."""
+    """Every contract's code against the wheel's, the registry's authority and delay, each setting of the manager, and
+    who rules it. Raises ChainError if the chain could not be asked: that is no answer about the deployment."""
     checks = []
     genesis = connection.genesis_hash()
     checks.append(Check("genesis block", genesis == deployment.genesis_hash, genesis))

@@ -1,0 +1,363 @@
+"""The registry of organizations and keys, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.address import is_address, to_checksum_address
+
+from careledger.chain.connection import TRANSACTION_GAS_CAP, LogEntry, TransactionReceipt
+from careledger.chain.contract import Contract
+from careledger.chain.signers import Signer
+from careledger.contract_events import ContractEvent, IdentifierAssigned, KeyAdded, OrganizationAdmitted
+from careledger.errors import ConfigurationError, InvalidInput, UnknownOrganization
+from careledger.identity.identifiers import Identifier, check_name, from_padded, organization_id, to_padded
+from careledger.identity.types import (
+    ZERO_ADDRESS,
+    Admission,
+    KeyAtTime,
+    KeyRecord,
+    KeyStatus,
+    MemberRole,
+    Membership,
+    Organization,
+    Reason,
+    Recovery,
+    Standing,
+    from_bits,
+    to_bits,
+)
+
+__all__ = ["Organizations", "PossessionProof"]
+
+
+@dataclass(frozen=True)
+class PossessionProof:
+    """A key's signature that it agrees to act for an organization until `deadline` (Unix seconds)."""
+
+    organization: str
+    key: str
+    deadline: int
+    signature: str
+
+
+class Organizations:
+    """Calls that change something need a signer: the registrar's, a controller's or a key's, as each says.
+
+    Organizations are named by registered name or id. Every method raises ContractError with the registry's reason if it
+    refuses, ChainError if the chain could not be asked, and InvalidInput for a value that cannot be right.
+    """
+
+    def __init__(self, registry: Contract, first_block: int, signer: Signer | None) -> None:
+        self._registry = registry
+        self._first_block = first_block
+        self._signer = signer
+
+    @property
+    def address(self) -> str:
+        """The registry's address."""
+        return self._registry.address
+
+    # ------------------------------------------------------------------ the registrar's
+
+    def admit(self, admission: Admission) -> TransactionReceipt:
+        """Admits an organization. Admitting it again with the same content changes nothing."""
+        return self._send("admit", _to_abi(admission))
+
+    def admit_many(
+        self, admissions: Sequence[Admission], report: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> list[TransactionReceipt]:
+        """Admits organizations, as many in one transaction as fit under the gas cap of 2**24.
+
+        `report` is called with how many are admitted, and of how many. After a failure, the same call again goes on:
+        what was admitted is admitted still, and costs only its calldata.
+        """
+        waiting = list(admissions)
+        receipts = []
+        size = len(waiting)
+        done = 0
+        while waiting:
+            size = self._fitting(waiting[:size])
+            receipts.append(self._send("admitMany", [_to_abi(admission) for admission in waiting[:size]]))
+            done += size
+            waiting = waiting[size:]
+            report(done, len(admissions))
+        return receipts
+
+    def renew(
+        self, organization: str, licence_expiry: int, reason: Reason = Reason.LICENCE_RENEWED
+    ) -> TransactionReceipt:
+        """Sets a new licence expiry, Unix seconds."""
+        return self._send("renew", self.known(organization), licence_expiry, reason)
+
+    def add_member_roles(
+        self, organization: str, roles: set[MemberRole], reason: Reason = Reason.SCOPE_CHANGED
+    ) -> TransactionReceipt:
+        """Adds member roles."""
+        return self._send("addMemberRoles", self.known(organization), to_bits(roles), reason)
+
+    def remove_member_roles(
+        self, organization: str, roles: set[MemberRole], reason: Reason = Reason.SCOPE_CHANGED
+    ) -> TransactionReceipt:
+        """Removes member roles."""
+        return self._send("removeMemberRoles", self.known(organization), to_bits(roles), reason)
+
+    def assign_identifiers(self, organization: str, identifiers: Sequence[Identifier]) -> TransactionReceipt:
+        """Assigns further public identifiers."""
+        return self._send("assignIdentifiers", self.known(organization), [item.to_abi() for item in identifiers])
+
+    def commit_metadata(
+        self, organization: str, commitment: str, reason: Reason = Reason.OWN_REQUEST
+    ) -> TransactionReceipt:
+        """Commits to changed metadata: `commitment` is a salted 32-byte hash, 0x-prefixed."""
+        return self._send("commitMetadata", self.known(organization), commitment, reason)
+
+    def suspend(self, organization: str, reason: Reason) -> TransactionReceipt:
+        """Suspends an active organization: it starts nothing new, and may finish what it began."""
+        return self._send("suspend", self.known(organization), reason)
+
+    def reinstate(self, organization: str, reason: Reason = Reason.CLEARED) -> TransactionReceipt:
+        """Reinstates a suspended organization."""
+        return self._send("reinstate", self.known(organization), reason)
+
+    def report_compromise_as_registrar(self, key: str, since: int) -> TransactionReceipt:
+        """Reports a key compromised since a time, as far back as the key goes."""
+        return self._send("reportCompromiseAsRegistrar", _account("key", key), since)
+
+    def start_recovery(
+        self, organization: str, new_controller: str, reason: Reason = Reason.CONTROLLER_LOST
+    ) -> TransactionReceipt:
+        """Starts handing an organization to a new controller, which completes it after the registry's delay."""
+        return self._send("startRecovery", self.known(organization), _account("controller", new_controller), reason)
+
+    def cancel_recovery(self, organization: str, reason: Reason) -> TransactionReceipt:
+        """Calls off a recovery that is not contested."""
+        return self._send("cancelRecovery", self.known(organization), reason)
+
+    # ------------------------------------------------------------------ the policy administrator's and the admin's
+
+    def expel(self, organization: str, reason: Reason) -> TransactionReceipt:
+        """Expels an organization for good. With an execution delay, use `Governance.perform`, which schedules it."""
+        return self._send("expel", self.known(organization), reason)
+
+    def settle_recovery(self, organization: str, uphold: bool, reason: Reason) -> TransactionReceipt:
+        """Decides a contested recovery."""
+        return self._send("settleRecovery", self.known(organization), uphold, reason)
+
+    # ------------------------------------------------------------------ the controller's
+
+    def add_key(self, proof: PossessionProof) -> TransactionReceipt:
+        """Adds a key, with the proof that the key made by `prove_possession`."""
+        return self._send("addKey", proof.organization, proof.key, proof.deadline, proof.signature)
+
+    def retire_key(self, key: str) -> TransactionReceipt:
+        """Retires a key: it acts no more, and what it did stays valid."""
+        return self._send("retireKey", _account("key", key))
+
+    def report_compromise(self, key: str, since: int) -> TransactionReceipt:
+        """Reports a key compromised since a time, at most 30 days back."""
+        return self._send("reportCompromise", _account("key", key), since)
+
+    def transfer_controller(self, organization: str, new_controller: str) -> TransactionReceipt:
+        """Offers the organization to another controller."""
+        return self._send("transferController", self.known(organization), _account("controller", new_controller))
+
+    def accept_controller(self, organization: str) -> TransactionReceipt:
+        """Accepts an offer, as the new controller."""
+        return self._send("acceptController", self.known(organization))
+
+    def contest_recovery(self, organization: str) -> TransactionReceipt:
+        """Contests a recovery, as the controller or an active key: freezes the organization until the admin decides."""
+        return self._send("contestRecovery", self.known(organization))
+
+    def complete_recovery(self, organization: str) -> TransactionReceipt:
+        """Takes over an organization, as the new controller, once its recovery is ready."""
+        return self._send("completeRecovery", self.known(organization))
+
+    def publish_contract(self, organization: str, kind: str, address: str) -> TransactionReceipt:
+        """Publishes where the organization's contract of a kind is; the zero address withdraws it."""
+        return self._send("publishContract", self.known(organization), to_padded(kind), _account("contract", address))
+
+    # ------------------------------------------------------------------ a key's
+
+    def prove_possession(self, organization: str, key: Signer, deadline: int) -> PossessionProof:
+        """Signs, as the new key, what `add_key` needs (EIP-712). Sends nothing."""
+        identifier = organization_id(organization)
+        signature = key.sign_typed_data(self.possession_message(identifier, key.address, deadline))
+        return PossessionProof(identifier, key.address, deadline, "0x" + signature.hex())
+
+    def possession_message(self, organization: str, key: str, deadline: int) -> dict[str, Any]:
+        """The EIP-712 message that a new key signs, for wallets that sign elsewhere."""
+        return {
+            "types": {
+                "EIP712Domain": [
+                    {"name": "name", "type": "string"},
+                    {"name": "version", "type": "string"},
+                    {"name": "chainId", "type": "uint256"},
+                    {"name": "verifyingContract", "type": "address"},
+                ],
+                "KeyPossession": [
+                    {"name": "organization", "type": "bytes12"},
+                    {"name": "key", "type": "address"},
+                    {"name": "deadline", "type": "uint256"},
+                ],
+            },
+            "primaryType": "KeyPossession",
+            "domain": {
+                "name": "careledger OrganizationRegistry",
+                "version": "1",
+                "chainId": self._registry.connection.chain_id,
+                "verifyingContract": self._registry.address,
+            },
+            "message": {"organization": organization_id(organization), "key": key, "deadline": deadline},
+        }
+
+    # ------------------------------------------------------------------ reads
+
+    def get(self, organization: str, with_keys: bool = False) -> Organization:
+        """An organization as it is now. `with_keys` also reads its identifiers' and keys' events.
+
+        Raises UnknownOrganization.
+        """
+        identifier = self.known(organization)
+        membership = self.membership(identifier)
+        pending = self._registry.read("pendingControllerOf", identifier)
+        recovery = Recovery(**self._registry.read("recoveryOf", identifier))
+        now = self._registry.connection.block_time()
+        admitted = self._events(OrganizationAdmitted, identifier)
+        keys: tuple[KeyRecord, ...] = ()
+        if with_keys:
+            keys = tuple(self.key(entry.event.key) for entry in self._events(KeyAdded, identifier))
+        return Organization(
+            id=identifier,
+            name=next((entry.event.name for entry in admitted), ""),
+            active=membership.standing is Standing.ACTIVE and not membership.frozen and now < membership.licence_expiry,
+            membership=membership,
+            controller=self._registry.read("controllerOf", identifier),
+            pending_controller=None if pending == ZERO_ADDRESS else pending,
+            recovery=None if recovery.new_controller == ZERO_ADDRESS else recovery,
+            metadata_commitment=self._registry.read("metadataCommitmentOf", identifier),
+            identifiers=tuple(
+                Identifier(from_padded(entry.event.scheme), from_padded(entry.event.value))
+                for entry in self._events(IdentifierAssigned, identifier)
+            ),
+            keys=keys,
+        )
+
+    def names(self) -> dict[str, str]:
+        """Every organization ever admitted: name -> id, in the order of admission."""
+        return {
+            entry.event.name: entry.event.organization
+            for entry in self._log([OrganizationAdmitted])
+            if isinstance(entry.event, OrganizationAdmitted)
+        }
+
+    def known(self, organization: str) -> str:
+        """The id of a name or id that was admitted. Raises UnknownOrganization."""
+        identifier = organization_id(organization)
+        if self.membership(identifier).standing is Standing.UNKNOWN:
+            raise UnknownOrganization("organization", organization, f"is not in the registry at {self.address}")
+        return identifier
+
+    def membership(self, organization: str) -> Membership:
+        """An organization's membership now; standing UNKNOWN if there is none."""
+        return _membership(self._registry.read("membershipOf", organization_id(organization)))
+
+    def membership_at(self, organization: str, time: int) -> Membership:
+        """An organization's membership at the end of a past second; standing UNKNOWN before its admission."""
+        return _membership(self._registry.read("membershipAt", organization_id(organization), time))
+
+    def is_active(self, organization: str, role: MemberRole) -> bool:
+        """Whether an organization may start something new in a role now. False for an unknown one."""
+        return bool(self._registry.read("isActive", organization_id(organization), role))
+
+    def require_active(self, key: str, role: MemberRole) -> str:
+        """The id of the organization for which a key may start something new. Raises ContractError with the reason."""
+        return str(self._registry.read("requireActive", _account("key", key), role))
+
+    def of_key(self, key: str) -> tuple[str | None, KeyStatus]:
+        """Whose key this is or was (None: nobody's), and its status now."""
+        organization, status = self._registry.read("organizationOf", _account("key", key))
+        return (None if KeyStatus(status) is KeyStatus.UNKNOWN else organization), KeyStatus(status)
+
+    def at(self, key: str, time: int) -> KeyAtTime:
+        """Whose key this was at a past time, whether relying on it then was right, and whether a cut-off covers it."""
+        values = self._registry.read("organizationAt", _account("key", key), time)
+        return KeyAtTime(**{**values, "status": KeyStatus(values["status"])})
+
+    def key(self, key: str) -> KeyRecord:
+        """A key's record."""
+        address = _account("key", key)
+        _, status = self.of_key(address)
+        return KeyRecord(key=address, status=status, **self._registry.read("keyOf", address))
+
+    def by_identifier(self, identifier: Identifier) -> str | None:
+        """The id of the organization that holds a public identifier, or None."""
+        holder = self._registry.read("organizationByIdentifier", *identifier.to_abi())
+        return None if int(holder, 16) == 0 else holder
+
+    def contract_of(self, organization: str, kind: str) -> str | None:
+        """Where an organization's contract of a kind is, or None if it published none."""
+        address = self._registry.read("contractOf", self.known(organization), to_padded(kind))
+        return None if address == ZERO_ADDRESS else address
+
+    # ------------------------------------------------------------------ inner
+
+    def _send(self, function: str, *arguments: Any) -> TransactionReceipt:
+        if self._signer is None:
+            raise ConfigurationError("signer", f"{function} changes the chain and needs one; connect with signer=...")
+        return self._registry.send(self._signer, function, *arguments)
+
+    def _fitting(self, admissions: list[Admission]) -> int:
+        """How many admissions fit into one transaction, halving until the estimate is under the cap."""
+        signer = self._signer
+        if signer is None:
+            raise ConfigurationError("signer", "admitMany changes the chain and needs one; connect with signer=...")
+        size = len(admissions)
+        while size > 1:
+            data = self._registry.encode("admitMany", [_to_abi(admission) for admission in admissions[:size]])
+            if self._registry.connection.fits(signer.address, self.address, data, TRANSACTION_GAS_CAP):
+                break
+            size = (size + 1) // 2
+        return size
+
+    def _log(self, events: Sequence[type[ContractEvent]]) -> Iterator[LogEntry]:
+        return self._registry.connection.logs(self.address, events, self._first_block)
+
+    def _events(self, kind: type[ContractEvent], organization: str) -> list[Any]:
+        return [entry for entry in self._log([kind]) if getattr(entry.event, "organization", None) == organization]
+
+
+def _to_abi(admission: Admission) -> tuple[Any, ...]:
+    if not admission.member_roles:
+        raise InvalidInput("member roles", "none", f"{admission.name} needs at least one")
+    return (
+        check_name(admission.name),
+        _account("controller", admission.controller),
+        to_bits(admission.member_roles),
+        admission.licence_expiry,
+        admission.metadata_commitment,
+        [identifier.to_abi() for identifier in admission.identifiers],
+        admission.reason,
+    )
+
+
+def _membership(values: dict[str, Any]) -> Membership:
+    return Membership(
+        member_roles=from_bits(values["member_roles"]),
+        licence_expiry=values["licence_expiry"],
+        standing=Standing(values["standing"]),
+        frozen=values["frozen"],
+        since=values["since"],
+    )
+
+
+def _account(name: str, address: str) -> str:
+    """A checksummed address. Raises InvalidInput, also for a wrong checksum."""
+    if not is_address(address):
+        raise InvalidInput(
+            name, address, "is not an address: 0x and 40 hex digits, with a right checksum if in mixed case"
+        )
+    return to_checksum_address(address)

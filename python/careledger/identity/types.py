@@ -1,0 +1,167 @@
+"""What the registry answers, typed. Times are Unix seconds; enums as in IOrganizationRegistry.sol and Roles.sol."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from careledger.identity.identifiers import Identifier
+
+__all__ = [
+    "ZERO_ADDRESS",
+    "ZERO_HASH",
+    "Admission",
+    "KeyAtTime",
+    "KeyRecord",
+    "KeyStatus",
+    "MemberRole",
+    "Membership",
+    "Organization",
+    "Reason",
+    "Recovery",
+    "Standing",
+    "from_bits",
+    "to_bits",
+]
+
+ZERO_ADDRESS = "0x" + 40 * "0"
+ZERO_HASH = "0x" + 64 * "0"
+
+
+class MemberRole(enum.IntEnum):
+    """What an organization is licensed to do."""
+
+    PAYER = 0
+    PROVIDER = 1
+    LABORATORY = 2
+    MANUFACTURER = 3
+    REPACKAGER = 4
+    WHOLESALER = 5
+    CARRIER = 6
+    DISPENSER = 7
+    REGULATOR = 8
+    AUDITOR = 9
+    DEVICE_OPERATOR = 10
+
+
+class Standing(enum.IntEnum):
+    """Whether the registrar has an organization active, suspended or expelled."""
+
+    UNKNOWN = 0
+    ACTIVE = 1
+    SUSPENDED = 2
+    EXPELLED = 3
+
+
+class KeyStatus(enum.IntEnum):
+    """A key's life."""
+
+    UNKNOWN = 0
+    ACTIVE = 1
+    RETIRED = 2
+    COMPROMISED = 3
+
+
+class Reason(enum.IntEnum):
+    """Why the registrar acted."""
+
+    APPLICATION = 1
+    LICENCE_RENEWED = 2
+    LICENCE_LAPSED = 3
+    SCOPE_CHANGED = 4
+    REGULATOR_ORDER = 5
+    SECURITY_INCIDENT = 6
+    CONTRACT_BREACH = 7
+    FRAUD = 8
+    OWN_REQUEST = 9
+    MERGER = 10
+    CLEARED = 11
+    CLERICAL_ERROR = 12
+    CONTROLLER_LOST = 13
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What the registrar states when admitting an organization."""
+
+    name: str
+    controller: str
+    member_roles: frozenset[MemberRole]
+    licence_expiry: int
+    identifiers: tuple[Identifier, ...] = ()
+    metadata_commitment: str = ZERO_HASH
+    reason: Reason = Reason.APPLICATION
+
+
+@dataclass(frozen=True)
+class Membership:
+    """An organization's membership from `since` on."""
+
+    member_roles: frozenset[MemberRole]
+    licence_expiry: int
+    standing: Standing
+    frozen: bool
+    since: int
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A recovery under way. A contested one waits for the admin, and `ready_at` says nothing."""
+
+    new_controller: str
+    ready_at: int
+    contested: bool
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """A key, with 0 for what has not happened."""
+
+    key: str
+    organization: str
+    status: KeyStatus
+    added_at: int
+    retired_at: int
+    compromised_since: int
+    reported_at: int
+
+
+@dataclass(frozen=True)
+class KeyAtTime:
+    """Both answers about a key at a past time.
+
+    `status` is as it stood then: ACTIVE means that relying on the key was right. `compromised` says whether a cut-off,
+    reported at `reported_at` (0: never), covers that time.
+    """
+
+    organization: str
+    status: KeyStatus
+    compromised: bool
+    reported_at: int
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An organization as it is at a block. `active` covers standing, freeze and licence, for the roles it holds."""
+
+    id: str
+    name: str
+    active: bool
+    membership: Membership
+    controller: str
+    pending_controller: str | None
+    recovery: Recovery | None
+    metadata_commitment: str
+    identifiers: tuple[Identifier, ...] = ()
+    keys: tuple[KeyRecord, ...] = field(default=())
+
+
+def to_bits(roles: Iterable[MemberRole]) -> int:
+    """A set of member roles as the registry stores it: bit n for role n."""
+    return sum(1 << role for role in set(roles))
+
+
+def from_bits(bits: int) -> frozenset[MemberRole]:
+    """The inverse of `to_bits`."""
+    return frozenset(role for role in MemberRole if bits >> role & 1)
