@@ -97,6 +97,7 @@ class Connection:
         self.web3 = Web3(provider)
         self.web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
         self.url = url
+        self._tester = getattr(provider, "ethereum_tester", None)
         with self.failures("eth_chainId"):
             self.chain_id = self.web3.eth.chain_id
         if expected_chain_id is not None and expected_chain_id != self.chain_id:
@@ -172,10 +173,9 @@ class Connection:
 
     def wait_until(self, timestamp: int) -> None:
         """Waits until the clock passes a time (Unix seconds). An in-process chain travels there at once."""
-        tester = getattr(self.web3.provider, "ethereum_tester", None)
-        if tester is not None:
+        if self._tester is not None:
             if self.block_time() < timestamp:
-                tester.time_travel(timestamp)
+                self._tester.time_travel(timestamp)
             return
         time.sleep(max(0.0, timestamp + 1 - time.time()))
 
@@ -325,8 +325,9 @@ class Connection:
 
     def _estimate(self, transaction: dict[str, Any]) -> int:
         with self.failures("eth_estimateGas"):
-            # On the pending block: on a quiet development chain, the latest one's clock stands still.
-            estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction), "pending")
+            # On the pending block, since a quiet chain's latest one may be old; the in-process EVM knows only the latest.
+            block = None if self._tester is not None else "pending"
+            estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction), cast(Any, block))
         return max(estimate, min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, TRANSACTION_GAS_CAP))
 
     def _is_known(self, transaction_hash: str) -> bool:

@@ -42,7 +42,7 @@ def decode_revert(data: bytes) -> ContractError:
 def revert_data(error: BaseException) -> bytes | None:
     """The revert data inside what web3 raised, or None if it is no revert.
 
-    Handles web3's ContractLogicError family (`data`), JSON-RPC error objects (`error.data` as text or as an object), and
+    Handles web3's ContractLogicError family (`data`), JSON-RPC error objects (`error.data` as text or object), and
     the in-process EVM, whose TransactionFailed carries the bytes or their repr.
     """
     for candidate in _candidates(error):

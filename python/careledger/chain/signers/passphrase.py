@@ -9,7 +9,7 @@ from pathlib import Path
 
 from careledger.errors import ConfigurationError
 
-__all__ = ["MINIMUM_LENGTH", "PASSPHRASE", "read_passphrase"]
+__all__ = ["MINIMUM_LENGTH", "PASSPHRASE", "configured_passphrase", "read_passphrase"]
 
 PASSPHRASE = "CARELEDGER_PASSPHRASE"  # noqa: S105  the setting's name
 """The setting that opens keystores and, unless it has its own, the vault."""
@@ -19,31 +19,31 @@ MINIMUM_LENGTH = 8
 
 
 def read_passphrase(*settings: str, prompt: str = "Passphrase", new: bool = False) -> str:
-    """The first of: the file that `<setting>_FILE` names, and the variable `<setting>`, for each setting in turn
-    (CARELEDGER_PASSPHRASE if none is given); then a hidden prompt, if standard input is a terminal.
-
-    One line end at a file's end is not part of the passphrase. `new` asks twice, and refuses fewer than 8 characters.
+    """The configured passphrase (CARELEDGER_PASSPHRASE if no setting is named), or else what is typed at a hidden
+    prompt, if standard input is a terminal. `new` asks twice, and refuses fewer than 8 characters.
 
     Raises ConfigurationError naming the setting.
     """
     settings = settings or (PASSPHRASE,)
-    found = _configured(settings)
-    if found is None:
+    passphrase = configured_passphrase(*settings)
+    if passphrase is None:
         if not sys.stdin.isatty():
             raise ConfigurationError(
-                f"{settings[0]}_FILE",
-                "not set, and there is no terminal to ask at; name a file that holds it",
+                f"{settings[0]}_FILE", "not set, and there is no terminal to ask at; name a file that holds it"
             )
-        found = settings[0], _asked(prompt, new)
-    setting, passphrase = found
+        passphrase = _asked(prompt, new)
     if not passphrase:
-        raise ConfigurationError(setting, "the passphrase is empty")
+        raise ConfigurationError(settings[0], "the passphrase is empty")
     if new and len(passphrase) < MINIMUM_LENGTH:
-        raise ConfigurationError(setting, f"a new passphrase needs at least {MINIMUM_LENGTH} characters")
+        raise ConfigurationError(settings[0], f"a new passphrase needs at least {MINIMUM_LENGTH} characters")
     return passphrase
 
 
-def _configured(settings: tuple[str, ...]) -> tuple[str, str] | None:
+def configured_passphrase(*settings: str) -> str | None:
+    """For each setting in turn, the file that `<setting>_FILE` names, then the variable `<setting>`; or else None.
+
+    One line end at a file's end is not part of the passphrase. Raises ConfigurationError if a file cannot be read.
+    """
     for setting in settings:
         file_setting = f"{setting}_FILE"
         if name := os.environ.get(file_setting):
@@ -53,9 +53,9 @@ def _configured(settings: tuple[str, ...]) -> tuple[str, str] | None:
                 raise ConfigurationError(file_setting, f"cannot read {name}: {error.strerror}") from error
             except UnicodeDecodeError:
                 raise ConfigurationError(file_setting, f"{name} is not UTF-8 text") from None
-            return file_setting, text.removesuffix("\n").removesuffix("\r")
+            return text.removesuffix("\n").removesuffix("\r")
         if setting in os.environ:
-            return setting, os.environ[setting]
+            return os.environ[setting]
     return None
 
 
