@@ -10,7 +10,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 abstract contract Haltable is AccessManaged {
     uint40 private _haltedAt; // Unix seconds; 0 while running
 
-    event Halted(address indexed guardian);
+    event Halted(address indexed caller);
     event Resumed(address indexed caller);
 
     /// @notice Thrown when a call does not work while the contract is halted.

@@ -16,7 +16,8 @@ import {MemberRole} from "./Roles.sol";
 /// - *Key*: an account that acts for the organization. It belongs to one organization for ever.
 /// - *Cut-off*: the time from which a compromised key is not to be believed. It judges the time on chain.
 /// - *Active*: in good standing, licence not past, not frozen. Only an active organization starts new things.
-/// - *Frozen*: a contested recovery waits for the admin; keys act for nobody, and nothing is paid out meanwhile.
+/// - *Frozen*: a contested recovery waits for the admin; keys act for nobody, and nothing is paid out meanwhile. A
+///   freeze ends with the admin's decision, however long that takes.
 interface IOrganizationRegistry {
     /// @notice Unknown -> Active -> Suspended -> Active; Active or Suspended -> Expelled, which is final.
     enum Standing {
@@ -60,7 +61,7 @@ interface IOrganizationRegistry {
 
     /// @notice What the registrar states when admitting an organization.
     struct Admission {
-        string name; // 1 to 64 bytes; its hash is the organization's id
+        string name; // 1 to 64 of a-z, 0-9, dot and hyphen, so that no two look alike; its hash is the id
         address controller;
         uint32 memberRoles; // bit n = MemberRole n
         uint40 licenceExpiry; // Unix seconds; active before it
@@ -87,12 +88,13 @@ interface IOrganizationRegistry {
         uint40 reportedAt; // Unix seconds, when the cut-off was first reported
     }
 
-    /// @notice Both answers about a key at a past time: what a reader could know then, and what is known now.
+    /// @notice Both answers about a key at a past time: what a reader could know then, and what is known now. It is the
+    /// key's own state at the end of that second; {membershipAt} tells the organization's.
     struct KeyAtTime {
         OrganizationId organization;
-        KeyStatus status; // as it stood then: Active means that relying on it was right
-        bool compromised; // whether the cut-off, reported later or not, covers that time
-        uint40 reportedAt; // Unix seconds, 0 if never reported
+        KeyStatus status; // as it stood then: Active means that relying on the key was right
+        bool compromised; // whether a cut-off, reported before or after that time, covers it
+        uint40 reportedAt; // Unix seconds, of the first report whose cut-off covers that time; 0 if none does
     }
 
     /// @notice A recovery under way. A contested one has `readyAt` at the end of time until the admin decides.
@@ -113,6 +115,9 @@ interface IOrganizationRegistry {
     );
     event IdentifierAssigned(OrganizationId indexed organization, bytes32 indexed scheme, bytes32 indexed value);
     event MetadataCommitted(OrganizationId indexed organization, bytes32 metadataCommitment, Reason reason);
+    event IdentifierWithdrawn(
+        OrganizationId indexed organization, bytes32 indexed scheme, bytes32 indexed value, Reason reason
+    );
     event LicenceRenewed(OrganizationId indexed organization, uint40 licenceExpiry, Reason reason);
     event MemberRolesChanged(OrganizationId indexed organization, uint32 memberRoles, Reason reason);
     event OrganizationSuspended(OrganizationId indexed organization, Reason reason);
@@ -137,11 +142,12 @@ interface IOrganizationRegistry {
     event RecoverySettled(
         OrganizationId indexed organization, address indexed newController, bool upheld, Reason reason
     );
+    event RecoveryCompleted(OrganizationId indexed organization, address indexed newController);
     event ContractPublished(
         OrganizationId indexed organization, bytes32 indexed kind, address indexed published, address previous
     );
 
-    /// @notice Thrown when a name is empty or longer than 64 bytes.
+    /// @notice Thrown when a name is not 1 to 64 of a-z, 0-9, dot and hyphen.
     error OrganizationRegistryInvalidName(string name);
     /// @notice Thrown when an address that must be set is zero, or an account proposed anew is the present one.
     error OrganizationRegistryInvalidAccount(OrganizationId organization, address account);
@@ -157,6 +163,8 @@ interface IOrganizationRegistry {
     error OrganizationRegistryInvalidIdentifier(bytes32 scheme, bytes32 value);
     /// @notice Thrown when another organization holds the identifier.
     error OrganizationRegistryIdentifierTaken(bytes32 scheme, bytes32 value, OrganizationId holder);
+    /// @notice Thrown when the organization does not hold the identifier.
+    error OrganizationRegistryIdentifierNotHeld(bytes32 scheme, bytes32 value, OrganizationId holder);
     /// @notice Thrown when no organization has this id.
     error OrganizationRegistryUnknownOrganization(OrganizationId organization);
     /// @notice Thrown when a change of standing is not in the state table.
@@ -165,8 +173,8 @@ interface IOrganizationRegistry {
     error OrganizationRegistryNotInGoodStanding(OrganizationId organization, Standing standing);
     /// @notice Thrown when an organization's licence is past.
     error OrganizationRegistryLicenceExpired(OrganizationId organization, uint40 licenceExpiry);
-    /// @notice Thrown when an organization lacks the member role.
-    error OrganizationRegistryMissingMemberRole(OrganizationId organization, MemberRole role);
+    /// @notice Thrown when an organization has none of the member roles asked for.
+    error OrganizationRegistryMissingMemberRole(OrganizationId organization, uint32 anyOf);
     /// @notice Thrown when a contested recovery has frozen the organization.
     error OrganizationRegistryFrozen(OrganizationId organization);
     /// @notice Thrown when the caller is not the organization's controller.
@@ -189,7 +197,7 @@ interface IOrganizationRegistry {
     error OrganizationRegistryCutOffOutOfRange(address key, uint40 since, uint40 earliest, uint40 latest);
     /// @notice Thrown when a recovery is under way that must end first.
     error OrganizationRegistryRecoveryPending(OrganizationId organization, address newController);
-    /// @notice Thrown when no recovery is under way, or none in the state that the call needs.
+    /// @notice Thrown when no recovery is under way, or none to that controller or in the state that the call needs.
     error OrganizationRegistryNoRecovery(OrganizationId organization);
     /// @notice Thrown when a recovery's delay is not over.
     error OrganizationRegistryRecoveryNotReady(OrganizationId organization, uint40 readyAt);
@@ -228,6 +236,9 @@ interface IOrganizationRegistry {
     /// @notice Assigns further public identifiers. One that the organization has already is skipped.
     function assignIdentifiers(OrganizationId organization, Identifier[] calldata identifiers) external;
 
+    /// @notice Withdraws a public identifier that was assigned by mistake or has passed on, so that its holder can get it.
+    function withdrawIdentifier(OrganizationId organization, Identifier calldata identifier, Reason reason) external;
+
     /// @notice Commits to changed metadata.
     function commitMetadata(OrganizationId organization, bytes32 metadataCommitment, Reason reason) external;
 
@@ -241,7 +252,7 @@ interface IOrganizationRegistry {
     /// @param since The cut-off, Unix seconds. It may later be moved back, never forward.
     function reportCompromiseAsRegistrar(address key, uint40 since) external;
 
-    /// @notice Starts handing an organization whose controller is lost to a new one.
+    /// @notice Starts handing an organization whose controller is lost to a new one. Voids a transfer on offer.
     /// @param newController The account that completes the recovery after the delay.
     function startRecovery(OrganizationId organization, address newController, Reason reason) external;
 
@@ -255,9 +266,16 @@ interface IOrganizationRegistry {
 
     // ------------------------------------------------------------------ the admin's
 
-    /// @notice Decides a contested recovery. Upheld, it stays frozen until the new controller completes it.
-    /// @param uphold Whether the new controller gets the organization.
-    function settleRecovery(OrganizationId organization, bool uphold, Reason reason) external;
+    /// @notice Decides a contested recovery, or ends one that is not contested.
+    /// @param newController Who gets the organization: the one contested or, corrected, another; it stays frozen until
+    /// that controller completes the recovery. Zero rejects the recovery and ends a freeze.
+    function settleRecovery(OrganizationId organization, address newController, Reason reason) external;
+
+    // ------------------------------------------------------------------ the guardian's
+
+    /// @notice Contests a recovery on the organization's behalf, which freezes it: for when neither its controller nor
+    /// its keys can be trusted or reached.
+    function contestRecoveryAsGuardian(OrganizationId organization, address newController) external;
 
     // ------------------------------------------------------------------ the controller's
 
@@ -271,7 +289,8 @@ interface IOrganizationRegistry {
     /// @notice Retires a key: it acts no more, and what it did stays valid.
     function retireKey(address key) external;
 
-    /// @notice Reports a key compromised. Works in every state of the organization.
+    /// @notice Reports a key compromised. Works in every state of the organization. A new controller whose contested
+    /// recovery was upheld may report before completing it.
     /// @param since The cut-off, Unix seconds, at most 30 days back. It may later be moved back, never forward.
     function reportCompromise(address key, uint40 since) external;
 
@@ -283,7 +302,8 @@ interface IOrganizationRegistry {
 
     /// @notice Contests a recovery, which freezes the organization until the admin settles it. For the controller and
     /// the organization's active keys.
-    function contestRecovery(OrganizationId organization) external;
+    /// @param newController Whose recovery is contested, so that the call cannot hit another one.
+    function contestRecovery(OrganizationId organization, address newController) external;
 
     /// @notice Takes over an organization, as the new controller, once its recovery is ready.
     function completeRecovery(OrganizationId organization) external;
@@ -294,9 +314,17 @@ interface IOrganizationRegistry {
 
     // ------------------------------------------------------------------ reads
 
-    /// @notice The organization for which an account may start something new in a role, in one call.
+    /// @notice The organization for which a key may start something new, in one call.
+    /// @param anyOf The set of member roles of which the organization must have one, bit n = MemberRole n.
     /// @return organization Whose active key `key` is. Reverts with the reason otherwise.
-    function requireActive(address key, MemberRole role) external view returns (OrganizationId organization);
+    function requireActive(address key, uint32 anyOf) external view returns (OrganizationId organization);
+
+    /// @notice The same check of an organization that is named, for example as a receiver. Reverts with the reason.
+    /// @param anyOf The set of member roles of which the organization must have one, bit n = MemberRole n.
+    function requireActiveOrganization(OrganizationId organization, uint32 anyOf) external view;
+
+    /// @notice Reverts with the reason unless an organization may be paid what it is owed: it is known and not frozen.
+    function requirePayable(OrganizationId organization) external view;
 
     /// @notice The organization for which a key may finish what was begun: receive back, return, destroy, refund, be
     /// paid. Standing and licence do not matter, the key's state and a freeze do.

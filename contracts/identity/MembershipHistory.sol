@@ -16,7 +16,7 @@ library MembershipHistory {
 
     /// @param time Unix seconds.
     /// @return The membership in force at `time`, of those filed; all zero before the first.
-    function at(Checkpoints.Trace208 storage history, uint40 time)
+    function inForceAt(Checkpoints.Trace208 storage history, uint40 time)
         internal
         view
         returns (IOrganizationRegistry.Membership memory)

@@ -7,6 +7,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 
 import {IOrganizationRegistry} from "./IOrganizationRegistry.sol";
+import {KeyRegister} from "./KeyRegister.sol";
 import {MembershipHistory} from "./MembershipHistory.sol";
 import {OrganizationId, organizationIdOf} from "./OrganizationId.sol";
 import {MemberRole, MemberRoles} from "./Roles.sol";
@@ -14,7 +15,7 @@ import {MemberRole, MemberRoles} from "./Roles.sol";
 /// @title OrganizationRegistry
 /// @notice See {IOrganizationRegistry}. Functions that are `restricted` answer to the suite's `AccessManager`; the others
 /// to an organization's controller or keys; none to both.
-contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
+contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     using MembershipHistory for Checkpoints.Trace208;
     using MemberRoles for uint32;
 
@@ -33,7 +34,7 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         address pendingController;
         // slot 3
         address recoveryController; // zero: no recovery under way
-        uint40 recoveryReadyAt; // Unix seconds; CONTESTED until the admin decides
+        uint40 recoveryReadyAt; // Unix seconds; END_OF_TIME while contested
         // slot 4
         bytes32 metadataCommitment;
         // slot 5: earlier contents of slot 0, each under the second from which it held
@@ -43,19 +44,17 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     bytes32 private constant KEY_POSSESSION_TYPEHASH =
         keccak256("KeyPossession(bytes12 organization,address key,uint256 deadline)");
 
-    /// @dev How far back a controller may set a cut-off.
-    uint40 private constant COMPROMISE_WINDOW = 30 days;
-
-    /// @dev `recoveryReadyAt` of a contested recovery.
-    uint40 private constant CONTESTED = type(uint40).max;
-
     uint256 private constant MAX_NAME_LENGTH = 64;
+
+    /// @dev Bit n is set for ASCII character n in a-z, 0-9, dot and hyphen.
+    uint256 private constant NAME_CHARACTERS = ((1 << 26) - 1) << 0x61 | ((1 << 10) - 1) << 0x30 | 1 << 0x2e | 1
+        << 0x2d;
+
     uint32 private constant MAX_RECOVERY_DELAY = 90 days;
 
     uint32 private immutable _recoveryDelay; // seconds
 
     mapping(OrganizationId organization => OrganizationRecord record) private _organizations;
-    mapping(address key => Key record) private _keys;
     mapping(bytes32 scheme => mapping(bytes32 value => OrganizationId organization)) private _identifiers;
     mapping(OrganizationId organization => mapping(bytes32 kind => address published)) private _contracts;
 
@@ -126,6 +125,20 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IOrganizationRegistry
+    function withdrawIdentifier(OrganizationId organization, Identifier calldata identifier, Reason reason)
+        external
+        restricted
+    {
+        _requireReason(reason);
+        OrganizationId holder = _identifiers[identifier.scheme][identifier.value];
+        if (holder.isZero() || holder != organization) {
+            revert OrganizationRegistryIdentifierNotHeld(identifier.scheme, identifier.value, holder);
+        }
+        _identifiers[identifier.scheme][identifier.value] = OrganizationId.wrap(0);
+        emit IdentifierWithdrawn(organization, identifier.scheme, identifier.value, reason);
+    }
+
+    /// @inheritdoc IOrganizationRegistry
     function suspend(OrganizationId organization, Reason reason) external restricted {
         _changeStanding(organization, Standing.Active, Standing.Suspended, reason);
         emit OrganizationSuspended(organization, reason);
@@ -154,6 +167,7 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         uint40 readyAt = _now() + _recoveryDelay;
         record.recoveryController = newController;
         record.recoveryReadyAt = readyAt;
+        record.pendingController = address(0);
         emit RecoveryStarted(organization, newController, readyAt, reason);
     }
 
@@ -180,19 +194,26 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     // ------------------------------------------------------------------ the admin's
 
     /// @inheritdoc IOrganizationRegistry
-    function settleRecovery(OrganizationId organization, bool uphold, Reason reason) external restricted {
+    function settleRecovery(OrganizationId organization, address newController, Reason reason) external restricted {
         OrganizationRecord storage record = _organizations[organization];
-        address newController = _recoveryUnderWay(organization, record);
+        address proposed = _recoveryUnderWay(organization, record);
         _requireReason(reason);
-        if (!record.frozen) revert OrganizationRegistryNoRecovery(organization);
-        if (uphold) {
-            record.recoveryReadyAt = _now();
-        } else {
+        if (newController == address(0)) {
             _endRecovery(record);
-            _keepHistory(record);
-            record.frozen = false;
+            emit RecoverySettled(organization, proposed, false, reason);
+        } else {
+            if (!record.frozen) revert OrganizationRegistryNoRecovery(organization);
+            record.recoveryController = newController;
+            record.recoveryReadyAt = _now();
+            emit RecoverySettled(organization, newController, true, reason);
         }
-        emit RecoverySettled(organization, newController, uphold, reason);
+    }
+
+    // ------------------------------------------------------------------ the guardian's
+
+    /// @inheritdoc IOrganizationRegistry
+    function contestRecoveryAsGuardian(OrganizationId organization, address newController) external restricted {
+        _contestRecovery(organization, newController);
     }
 
     // ------------------------------------------------------------------ the controller's
@@ -200,23 +221,15 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     /// @inheritdoc IOrganizationRegistry
     function addKey(OrganizationId organization, address key, uint256 deadline, bytes calldata signature) external {
         OrganizationRecord storage record = _controlledOrganization(organization);
-        if (record.standing == Standing.Expelled) {
-            revert OrganizationRegistryNotInGoodStanding(organization, Standing.Expelled);
-        }
         _requireNoRecovery(organization, record);
-        if (key == address(0)) revert OrganizationRegistryInvalidAccount(organization, key);
-        Key storage present = _keys[key];
-        if (!present.organization.isZero()) {
-            if (present.organization == organization && _statusOf(present) == KeyStatus.Active) return;
-            revert OrganizationRegistryKeyTaken(key, present.organization);
-        }
+        if (_isActiveKeyOf(key, organization)) return;
+        _requireNewKey(organization, key);
         if (block.timestamp > deadline) revert OrganizationRegistrySignatureExpired(deadline, _now());
         bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(KEY_POSSESSION_TYPEHASH, organization, key, deadline)));
         if (!SignatureChecker.isValidSignatureNow(key, digest, signature)) {
             revert OrganizationRegistryInvalidSignature(organization, key);
         }
-        _keys[key] = Key(organization, _now(), 0, 0, 0);
-        emit KeyAdded(organization, key);
+        _addKey(organization, key);
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -232,10 +245,10 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     /// @inheritdoc IOrganizationRegistry
     function reportCompromise(address key, uint40 since) external {
         Key storage record = _knownKey(key);
-        _controlledOrganization(record.organization);
-        uint40 earliest = record.addedAt;
-        if (_now() > earliest + COMPROMISE_WINDOW) earliest = _now() - COMPROMISE_WINDOW;
-        _reportCompromise(key, record, since, earliest);
+        OrganizationRecord storage member = _organizations[record.organization];
+        bool upheld = msg.sender == member.recoveryController && member.frozen && member.recoveryReadyAt != END_OF_TIME;
+        if (!upheld) _controlledOrganization(record.organization);
+        _reportCompromise(key, record, since, _earliestCutOff(record));
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -258,20 +271,11 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IOrganizationRegistry
-    function contestRecovery(OrganizationId organization) external {
-        OrganizationRecord storage record = _organizations[organization];
-        address newController = _recoveryUnderWay(organization, record);
-        _requireNotFrozen(organization, record);
-        if (msg.sender != record.controller) {
-            Key storage key = _keys[msg.sender];
-            if (key.organization != organization || _statusOf(key) != KeyStatus.Active) {
-                revert OrganizationRegistryMayNotContest(organization, msg.sender);
-            }
+    function contestRecovery(OrganizationId organization, address newController) external {
+        if (msg.sender != _organizations[organization].controller && !_isActiveKeyOf(msg.sender, organization)) {
+            revert OrganizationRegistryMayNotContest(organization, msg.sender);
         }
-        _keepHistory(record);
-        record.frozen = true;
-        record.recoveryReadyAt = CONTESTED;
-        emit RecoveryContested(organization, newController, msg.sender);
+        _contestRecovery(organization, newController);
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -283,20 +287,18 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         if (block.timestamp < record.recoveryReadyAt) {
             revert OrganizationRegistryRecoveryNotReady(organization, record.recoveryReadyAt);
         }
-        if (record.frozen) {
-            _keepHistory(record);
-            record.frozen = false;
-        }
         _endRecovery(record);
+        emit RecoveryCompleted(organization, msg.sender);
         _setController(organization, record);
     }
 
     /// @inheritdoc IOrganizationRegistry
     function publishContract(OrganizationId organization, bytes32 kind, address published) external {
         OrganizationRecord storage record = _controlledOrganization(organization);
-        _requireInForce(organization, record);
-        if (published != address(0) && published.code.length == 0) {
-            revert OrganizationRegistryNotAContract(published);
+        _requireNoRecovery(organization, record);
+        if (published != address(0)) {
+            _requireInForce(organization, _membership(record));
+            if (published.code.length == 0) revert OrganizationRegistryNotAContract(published);
         }
         address previous = _contracts[organization][kind];
         _contracts[organization][kind] = published;
@@ -306,52 +308,33 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
     // ------------------------------------------------------------------ reads
 
     /// @inheritdoc IOrganizationRegistry
-    function requireActive(address key, MemberRole role) external view returns (OrganizationId organization) {
-        Key storage record = _knownKey(key);
-        _requireActiveKey(key, record);
-        organization = record.organization;
-        OrganizationRecord storage member = _organizations[organization];
-        _requireInForce(organization, member);
-        if (!member.memberRoles.has(role)) revert OrganizationRegistryMissingMemberRole(organization, role);
+    function requireActive(address key, uint32 anyOf) external view returns (OrganizationId organization) {
+        organization = _organizationOfActiveKey(key);
+        _requireMembership(organization, anyOf);
+    }
+
+    /// @inheritdoc IOrganizationRegistry
+    function requireActiveOrganization(OrganizationId organization, uint32 anyOf) external view {
+        _knownOrganization(organization);
+        _requireMembership(organization, anyOf);
+    }
+
+    /// @inheritdoc IOrganizationRegistry
+    function requirePayable(OrganizationId organization) external view {
+        if (_knownOrganization(organization).frozen) revert OrganizationRegistryFrozen(organization);
     }
 
     /// @inheritdoc IOrganizationRegistry
     function requireKey(address key) external view returns (OrganizationId organization) {
-        Key storage record = _knownKey(key);
-        _requireActiveKey(key, record);
-        organization = record.organization;
-        _requireNotFrozen(organization, _organizations[organization]);
+        organization = _organizationOfActiveKey(key);
+        if (_organizations[organization].frozen) revert OrganizationRegistryFrozen(organization);
     }
 
     /// @inheritdoc IOrganizationRegistry
     function isActive(OrganizationId organization, MemberRole role) external view returns (bool) {
-        OrganizationRecord storage record = _organizations[organization];
-        return record.standing == Standing.Active && !record.frozen && block.timestamp < record.licenceExpiry
-            && record.memberRoles.has(role);
-    }
-
-    /// @inheritdoc IOrganizationRegistry
-    function organizationOf(address key) external view returns (OrganizationId organization, KeyStatus status) {
-        Key storage record = _keys[key];
-        return (record.organization, _statusOf(record));
-    }
-
-    /// @inheritdoc IOrganizationRegistry
-    function organizationAt(address key, uint40 time) external view returns (KeyAtTime memory reading) {
-        _requireNotFuture(time);
-        Key memory record = _keys[key];
-        if (record.organization.isZero() || time < record.addedAt) return reading;
-        reading.organization = record.organization;
-        reading.compromised = record.compromisedSince != 0 && time >= record.compromisedSince;
-        reading.reportedAt = record.reportedAt;
-        if (record.reportedAt != 0 && time >= record.reportedAt) reading.status = KeyStatus.Compromised;
-        else if (record.retiredAt != 0 && time >= record.retiredAt) reading.status = KeyStatus.Retired;
-        else reading.status = KeyStatus.Active;
-    }
-
-    /// @inheritdoc IOrganizationRegistry
-    function keyOf(address key) external view returns (Key memory) {
-        return _keys[key];
+        Membership memory membership = _membership(_organizations[organization]);
+        return membership.standing == Standing.Active && !membership.frozen
+            && block.timestamp < membership.licenceExpiry && membership.memberRoles.has(role);
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -364,7 +347,7 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         _requireNotFuture(time);
         OrganizationRecord storage record = _organizations[organization];
         if (time >= record.since) return _membership(record);
-        return record.history.at(time);
+        return record.history.inForceAt(time);
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -408,16 +391,10 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         return _recoveryDelay;
     }
 
-    /// @inheritdoc IOrganizationRegistry
-    function compromiseWindow() external pure returns (uint40) {
-        return COMPROMISE_WINDOW;
-    }
-
     // ------------------------------------------------------------------ changes
 
     function _admit(Admission calldata admission) private returns (OrganizationId organization) {
-        uint256 length = bytes(admission.name).length;
-        if (length == 0 || length > MAX_NAME_LENGTH) revert OrganizationRegistryInvalidName(admission.name);
+        if (!_isName(bytes(admission.name))) revert OrganizationRegistryInvalidName(admission.name);
         organization = organizationIdOf(admission.name);
         bytes16 digest = bytes16(keccak256(abi.encode(admission)));
         OrganizationRecord storage record = _organizations[organization];
@@ -466,8 +443,9 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         OrganizationRecord storage record = _knownOrganization(organization);
         _requireReason(reason);
         _requireMemberRoles(memberRoles);
-        _keepHistory(record);
         uint32 result = add ? record.memberRoles | memberRoles : record.memberRoles & ~memberRoles;
+        if (result == record.memberRoles) return;
+        _keepHistory(record);
         record.memberRoles = result;
         emit MemberRolesChanged(organization, result, reason);
     }
@@ -482,18 +460,6 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         record.standing = to;
     }
 
-    function _reportCompromise(address key, Key storage record, uint40 since, uint40 earliest) private {
-        uint40 current = record.compromisedSince;
-        if (current != 0 && since == current) return;
-        uint40 latest = current == 0 ? _now() : current;
-        if (since < earliest || since > latest) {
-            revert OrganizationRegistryCutOffOutOfRange(key, since, earliest, latest);
-        }
-        record.compromisedSince = since;
-        if (current == 0) record.reportedAt = _now();
-        emit KeyCompromised(record.organization, key, since, msg.sender);
-    }
-
     /// @dev Makes the caller the controller; whatever transfer was offered before is void.
     function _setController(OrganizationId organization, OrganizationRecord storage record) private {
         emit ControllerTransferred(organization, record.controller, msg.sender);
@@ -501,9 +467,26 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         record.pendingController = address(0);
     }
 
+    function _contestRecovery(OrganizationId organization, address newController) private {
+        OrganizationRecord storage record = _organizations[organization];
+        if (newController != _recoveryUnderWay(organization, record)) {
+            revert OrganizationRegistryNoRecovery(organization);
+        }
+        _requireNotFrozen(organization, record);
+        _keepHistory(record);
+        record.frozen = true;
+        record.recoveryReadyAt = END_OF_TIME;
+        emit RecoveryContested(organization, newController, msg.sender);
+    }
+
+    /// @dev Also ends a freeze.
     function _endRecovery(OrganizationRecord storage record) private {
         record.recoveryController = address(0);
         record.recoveryReadyAt = 0;
+        if (record.frozen) {
+            _keepHistory(record);
+            record.frozen = false;
+        }
     }
 
     /// @dev To be called before slot 0 changes: files what held until now. Several changes in one second leave one entry.
@@ -528,24 +511,19 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         if (msg.sender != record.controller) revert OrganizationRegistryNotController(organization, msg.sender);
     }
 
-    function _knownKey(address key) private view returns (Key storage record) {
-        record = _keys[key];
-        if (record.organization.isZero()) revert OrganizationRegistryUnknownKey(key);
+    function _requireMembership(OrganizationId organization, uint32 anyOf) private view {
+        Membership memory membership = _membership(_organizations[organization]);
+        _requireInForce(organization, membership);
+        if (membership.memberRoles & anyOf == 0) revert OrganizationRegistryMissingMemberRole(organization, anyOf);
     }
 
-    function _requireActiveKey(address key, Key storage record) private view {
-        KeyStatus status = _statusOf(record);
-        if (status == KeyStatus.Compromised) revert OrganizationRegistryKeyCompromised(key, record.compromisedSince);
-        if (status == KeyStatus.Retired) revert OrganizationRegistryKeyRetired(key, record.retiredAt);
-    }
-
-    function _requireInForce(OrganizationId organization, OrganizationRecord storage record) private view {
-        if (record.standing != Standing.Active) {
-            revert OrganizationRegistryNotInGoodStanding(organization, record.standing);
+    function _requireInForce(OrganizationId organization, Membership memory membership) private view {
+        if (membership.standing != Standing.Active) {
+            revert OrganizationRegistryNotInGoodStanding(organization, membership.standing);
         }
-        _requireNotFrozen(organization, record);
-        if (block.timestamp >= record.licenceExpiry) {
-            revert OrganizationRegistryLicenceExpired(organization, record.licenceExpiry);
+        if (membership.frozen) revert OrganizationRegistryFrozen(organization);
+        if (block.timestamp >= membership.licenceExpiry) {
+            revert OrganizationRegistryLicenceExpired(organization, membership.licenceExpiry);
         }
     }
 
@@ -582,24 +560,18 @@ contract OrganizationRegistry is IOrganizationRegistry, AccessManaged, EIP712 {
         if (licenceExpiry <= block.timestamp) revert OrganizationRegistryLicencePast(licenceExpiry, _now());
     }
 
-    function _requireNotFuture(uint40 time) private view {
-        if (time > block.timestamp) revert OrganizationRegistryTimeInFuture(time, _now());
-    }
-
     // ------------------------------------------------------------------ values
-
-    function _statusOf(Key storage record) private view returns (KeyStatus) {
-        if (record.organization.isZero()) return KeyStatus.Unknown;
-        if (record.compromisedSince != 0) return KeyStatus.Compromised;
-        if (record.retiredAt != 0) return KeyStatus.Retired;
-        return KeyStatus.Active;
-    }
 
     function _membership(OrganizationRecord storage record) private view returns (Membership memory) {
         return Membership(record.memberRoles, record.licenceExpiry, record.standing, record.frozen, record.since);
     }
 
-    function _now() private view returns (uint40) {
-        return uint40(block.timestamp);
+    /// @dev 1 to 64 of a-z, 0-9, dot and hyphen.
+    function _isName(bytes calldata name) private pure returns (bool) {
+        if (name.length == 0 || name.length > MAX_NAME_LENGTH) return false;
+        for (uint256 i = 0; i < name.length; ++i) {
+            if (NAME_CHARACTERS & (1 << uint8(name[i])) == 0) return false;
+        }
+        return true;
     }
 }

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 /// @title Replaceable
-/// @notice One version of a logic contract. To replace it, the version closes to new work and runs off what it has; then
-/// the ledger's writer changes (see `SingleWriter`) and the next version opens. The way back is the same.
+/// @notice One version of a logic contract. It starts closed. To replace it, it closes to new work and runs off what it
+/// has; then the ledger's writer changes (see `SingleWriter`) and the next version opens. The way back is the same.
 abstract contract Replaceable is AccessManaged {
     uint40 private _closedAt; // Unix seconds; 0 while open
 
@@ -23,9 +23,8 @@ abstract contract Replaceable is AccessManaged {
         _;
     }
 
-    /// @param open Whether the version takes new work from the start, as the first one does.
-    constructor(bool open) {
-        if (!open) _closedAt = uint40(block.timestamp);
+    constructor() {
+        _close();
     }
 
     /// @notice Opens the version to new work.
@@ -37,8 +36,7 @@ abstract contract Replaceable is AccessManaged {
 
     /// @notice Closes the version to new work.
     function closeToNewWork() external restricted whenOpen {
-        _closedAt = uint40(block.timestamp);
-        emit ClosedToNewWork();
+        _close();
     }
 
     /// @return Whether the version takes new work.
@@ -47,5 +45,10 @@ abstract contract Replaceable is AccessManaged {
     }
 
     /// @notice How much begun work the version still has; at zero its ledger can be handed on.
-    function workUnderWay() public view virtual returns (uint256);
+    function workUnderWay() external view virtual returns (uint256);
+
+    function _close() private {
+        _closedAt = uint40(block.timestamp);
+        emit ClosedToNewWork();
+    }
 }

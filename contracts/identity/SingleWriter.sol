@@ -3,8 +3,11 @@ pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
+import {Replaceable} from "./Replaceable.sol";
+
 /// @title SingleWriter
-/// @notice A small permanent ledger that outlives the versions of the logic above it, with one writer at a time.
+/// @notice A small permanent ledger that outlives the versions of the logic above it, with one writer at a time: a
+/// `Replaceable`. The ledger changes hands only while both versions are closed to new work.
 abstract contract SingleWriter is AccessManaged {
     address private _writer;
 
@@ -12,24 +15,30 @@ abstract contract SingleWriter is AccessManaged {
 
     /// @notice Thrown when an account other than the writer writes.
     error SingleWriterNotWriter(address caller, address writer);
-    /// @notice Thrown when a writer has no code.
-    error SingleWriterNotAContract(address writer);
+    /// @notice Thrown when a version that hands the ledger over, or takes it, is open to new work.
+    error SingleWriterStillOpen(address version);
 
     modifier onlyWriter() {
         if (msg.sender != _writer) revert SingleWriterNotWriter(msg.sender, _writer);
         _;
     }
 
-    /// @notice Hands the ledger to another version of the logic.
-    /// @param writer_ A contract.
+    /// @notice Hands the ledger to another version of the logic. What the present one still has under way is not asked
+    /// for, so that a version that can't run off can be replaced; `workUnderWay` tells.
+    /// @param writer_ The version, or zero for none.
     function setWriter(address writer_) external restricted {
-        if (writer_.code.length == 0) revert SingleWriterNotAContract(writer_);
+        _requireClosed(_writer);
+        _requireClosed(writer_);
         emit WriterChanged(_writer, writer_);
         _writer = writer_;
     }
 
-    /// @return The contract that may write; zero before the first.
+    /// @return The version that may write; zero for none.
     function writer() external view returns (address) {
         return _writer;
+    }
+
+    function _requireClosed(address version) private view {
+        if (version != address(0) && Replaceable(version).isOpenToNewWork()) revert SingleWriterStillOpen(version);
     }
 }

@@ -7,21 +7,24 @@ import {Haltable} from "../identity/Haltable.sol";
 import {IOrganizationRegistry} from "../identity/IOrganizationRegistry.sol";
 import {OrganizationId} from "../identity/OrganizationId.sol";
 import {Replaceable} from "../identity/Replaceable.sol";
-import {MemberRole} from "../identity/Roles.sol";
+import {MemberRole, MemberRoles} from "../identity/Roles.sol";
 import {SingleWriter} from "../identity/SingleWriter.sol";
 
 /// @notice The permanent part of the replacement drill: how many tasks each organization has finished.
 contract RehearsalLedger is SingleWriter {
     mapping(OrganizationId organization => uint256 count) private _finished;
+    mapping(bytes32 task => bool counted) private _counted;
 
-    event TaskCounted(OrganizationId indexed organization, uint256 finished);
+    event TaskCounted(bytes32 indexed task, OrganizationId indexed organization, uint256 finished);
 
     constructor(address authority) AccessManaged(authority) {}
 
-    /// @notice Counts a finished task.
-    function count(OrganizationId organization) external onlyWriter {
+    /// @notice Counts a finished task, once for ever.
+    function count(bytes32 task, OrganizationId organization) external onlyWriter {
+        if (_counted[task]) return;
+        _counted[task] = true;
         uint256 finished = ++_finished[organization];
-        emit TaskCounted(organization, finished);
+        emit TaskCounted(task, organization, finished);
     }
 
     /// @return How many tasks the organization finished, under whichever version.
@@ -45,17 +48,14 @@ contract RehearsalWork is Haltable, Replaceable {
     error RehearsalWorkTaskTaken(bytes32 task, OrganizationId organization);
     error RehearsalWorkNotYours(bytes32 task, OrganizationId organization);
 
-    constructor(address authority, IOrganizationRegistry registry, RehearsalLedger ledger, bool open)
-        AccessManaged(authority)
-        Replaceable(open)
-    {
+    constructor(address authority, IOrganizationRegistry registry, RehearsalLedger ledger) AccessManaged(authority) {
         _registry = registry;
         _ledger = ledger;
     }
 
     /// @notice Begins a task. New work: needs an active payer, an open version and no stop.
     function begin(bytes32 task) external whenOpen whenRunning {
-        OrganizationId organization = _registry.requireActive(msg.sender, MemberRole.Payer);
+        OrganizationId organization = _registry.requireActive(msg.sender, MemberRoles.bit(MemberRole.Payer));
         if (!_tasks[task].isZero()) revert RehearsalWorkTaskTaken(task, _tasks[task]);
         _tasks[task] = organization;
         ++_underWay;
@@ -66,7 +66,7 @@ contract RehearsalWork is Haltable, Replaceable {
     function finish(bytes32 task) external whenRunning {
         OrganizationId organization = _end(task);
         emit TaskFinished(task, organization);
-        _ledger.count(organization);
+        _ledger.count(task, organization);
     }
 
     /// @notice Withdraws a task. Like a refund or a return, it works during a stop and after a suspension.
@@ -75,7 +75,7 @@ contract RehearsalWork is Haltable, Replaceable {
     }
 
     /// @inheritdoc Replaceable
-    function workUnderWay() public view override returns (uint256) {
+    function workUnderWay() external view override returns (uint256) {
         return _underWay;
     }
 

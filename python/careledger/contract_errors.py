@@ -37,6 +37,7 @@ __all__ = [
     "OrganizationRegistryCutOffOutOfRange",
     "OrganizationRegistryForbiddenTransition",
     "OrganizationRegistryFrozen",
+    "OrganizationRegistryIdentifierNotHeld",
     "OrganizationRegistryIdentifierTaken",
     "OrganizationRegistryInvalidAccount",
     "OrganizationRegistryInvalidIdentifier",
@@ -68,8 +69,8 @@ __all__ = [
     "ReplaceableClosed",
     "ReplaceableOpen",
     "SafeCastOverflowedUintDowncast",
-    "SingleWriterNotAContract",
     "SingleWriterNotWriter",
+    "SingleWriterStillOpen",
     "StringTooLong",
 ]
 
@@ -334,6 +335,18 @@ class OrganizationRegistryFrozen(ContractError):
 
 
 @dataclass(eq=False)
+class OrganizationRegistryIdentifierNotHeld(ContractError):
+    """Thrown when the organization does not hold the identifier."""
+
+    SELECTOR: ClassVar[str] = "0x0f329260"
+    SUMMARY: ClassVar[str] = "the organization does not hold the identifier."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32", "bytes12")
+    scheme: str
+    value: str
+    holder: str
+
+
+@dataclass(eq=False)
 class OrganizationRegistryIdentifierTaken(ContractError):
     """Thrown when another organization holds the identifier."""
 
@@ -379,10 +392,10 @@ class OrganizationRegistryInvalidMemberRoles(ContractError):
 
 @dataclass(eq=False)
 class OrganizationRegistryInvalidName(ContractError):
-    """Thrown when a name is empty or longer than 64 bytes."""
+    """Thrown when a name is not 1 to 64 of a-z, 0-9, dot and hyphen."""
 
     SELECTOR: ClassVar[str] = "0xa950497d"
-    SUMMARY: ClassVar[str] = "a name is empty or longer than 64 bytes."
+    SUMMARY: ClassVar[str] = "a name is not 1 to 64 of a-z, 0-9, dot and hyphen."
     TYPES: ClassVar[tuple[str, ...]] = ("string",)
     name: str
 
@@ -478,21 +491,21 @@ class OrganizationRegistryMayNotContest(ContractError):
 
 @dataclass(eq=False)
 class OrganizationRegistryMissingMemberRole(ContractError):
-    """Thrown when an organization lacks the member role."""
+    """Thrown when an organization has none of the member roles asked for."""
 
-    SELECTOR: ClassVar[str] = "0x5adce5a8"
-    SUMMARY: ClassVar[str] = "an organization lacks the member role."
-    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
+    SELECTOR: ClassVar[str] = "0x1c157acd"
+    SUMMARY: ClassVar[str] = "an organization has none of the member roles asked for."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint32")
     organization: str
-    role: int
+    any_of: int
 
 
 @dataclass(eq=False)
 class OrganizationRegistryNoRecovery(ContractError):
-    """Thrown when no recovery is under way, or none in the state that the call needs."""
+    """Thrown when no recovery is under way, or none to that controller or in the state that the call needs."""
 
     SELECTOR: ClassVar[str] = "0x11037095"
-    SUMMARY: ClassVar[str] = "no recovery is under way, or none in the state that the call needs."
+    SUMMARY: ClassVar[str] = "no recovery is under way, or none to that controller or in the state that the call needs."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
     organization: str
 
@@ -666,16 +679,6 @@ class SafeCastOverflowedUintDowncast(ContractError):
 
 
 @dataclass(eq=False)
-class SingleWriterNotAContract(ContractError):
-    """Thrown when a writer has no code."""
-
-    SELECTOR: ClassVar[str] = "0xa02372bd"
-    SUMMARY: ClassVar[str] = "a writer has no code."
-    TYPES: ClassVar[tuple[str, ...]] = ("address",)
-    writer: str
-
-
-@dataclass(eq=False)
 class SingleWriterNotWriter(ContractError):
     """Thrown when an account other than the writer writes."""
 
@@ -684,6 +687,16 @@ class SingleWriterNotWriter(ContractError):
     TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
     caller: str
     writer: str
+
+
+@dataclass(eq=False)
+class SingleWriterStillOpen(ContractError):
+    """Thrown when a version that hands the ledger over, or takes it, is open to new work."""
+
+    SELECTOR: ClassVar[str] = "0x9ad45c57"
+    SUMMARY: ClassVar[str] = "a version that hands the ledger over, or takes it, is open to new work."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    version: str
 
 
 @dataclass(eq=False)
@@ -702,9 +715,11 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x0813ada2": AccessManagerInvalidInitialAdmin,
     "0x0d596780": OrganizationRegistryAlreadyAdmitted,
     "0x0f1e9d5c": OrganizationRegistryReasonMissing,
+    "0x0f329260": OrganizationRegistryIdentifierNotHeld,
     "0x11037095": OrganizationRegistryNoRecovery,
     "0x1871a90c": AccessManagerLockedRole,
     "0x18cb6b7a": AccessManagerNotReady,
+    "0x1c157acd": OrganizationRegistryMissingMemberRole,
     "0x2520601d": CheckpointUnorderedInsertion,
     "0x2aca0f72": OrganizationRegistryNotAContract,
     "0x305a27a9": StringTooLong,
@@ -719,7 +734,6 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x55551ab1": OrganizationRegistryNotController,
     "0x55e391ac": OrganizationRegistryLicenceExpired,
     "0x57979a42": SingleWriterNotWriter,
-    "0x5adce5a8": OrganizationRegistryMissingMemberRole,
     "0x5f159e63": AccessManagerBadConfirmation,
     "0x606304f8": ReplaceableOpen,
     "0x60a299b0": AccessManagerNotScheduled,
@@ -734,7 +748,7 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x81c6f24b": AccessManagerUnauthorizedCall,
     "0x93825389": HaltableNotHalted,
     "0x9996b315": AddressEmptyCode,
-    "0xa02372bd": SingleWriterNotAContract,
+    "0x9ad45c57": SingleWriterStillOpen,
     "0xa3727269": OrganizationRegistrySignatureExpired,
     "0xa4e6f3a2": OrganizationRegistryCutOffOutOfRange,
     "0xa950497d": OrganizationRegistryInvalidName,

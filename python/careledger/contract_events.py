@@ -19,6 +19,7 @@ __all__ = [
     "EIP712DomainChanged",
     "Halted",
     "IdentifierAssigned",
+    "IdentifierWithdrawn",
     "KeyAdded",
     "KeyCompromised",
     "KeyRetired",
@@ -34,6 +35,7 @@ __all__ = [
     "OrganizationReinstated",
     "OrganizationSuspended",
     "RecoveryCancelled",
+    "RecoveryCompleted",
     "RecoveryContested",
     "RecoverySettled",
     "RecoveryStarted",
@@ -135,7 +137,7 @@ class Halted(ContractEvent):
     TOPIC: ClassVar[str] = "0x3b7172ab619202d651b1c577912afaf1ba761f0f197af15c3d0ea5c4b7600ce9"
     TYPES: ClassVar[tuple[str, ...]] = ("address",)
     INDEXED: ClassVar[tuple[bool, ...]] = (True,)
-    guardian: str
+    caller: str
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,19 @@ class IdentifierAssigned(ContractEvent):
     organization: str
     scheme: str
     value: str
+
+
+@dataclass(frozen=True)
+class IdentifierWithdrawn(ContractEvent):
+    """`IdentifierWithdrawn(bytes12,bytes32,bytes32,uint8)`"""
+
+    TOPIC: ClassVar[str] = "0xc6ed5643428d32850199ca0c789aaadfe379eeafae19925a20584a3f867866b5"
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "bytes32", "uint8")
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
+    organization: str
+    scheme: str
+    value: str
+    reason: int
 
 
 @dataclass(frozen=True)
@@ -329,6 +344,17 @@ class RecoveryCancelled(ContractEvent):
 
 
 @dataclass(frozen=True)
+class RecoveryCompleted(ContractEvent):
+    """`RecoveryCompleted(bytes12,address)`"""
+
+    TOPIC: ClassVar[str] = "0xff5e58c7dc0c8d8c86ee5510cf8660693811a05cb79db95f24e485b728418955"
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    organization: str
+    new_controller: str
+
+
+@dataclass(frozen=True)
 class RecoveryContested(ContractEvent):
     """`RecoveryContested(bytes12,address,address)`"""
 
@@ -494,11 +520,12 @@ class TaskBegun(ContractEvent):
 
 @dataclass(frozen=True)
 class TaskCounted(ContractEvent):
-    """`TaskCounted(bytes12,uint256)`"""
+    """`TaskCounted(bytes32,bytes12,uint256)`"""
 
-    TOPIC: ClassVar[str] = "0x5878b0b69d9f6f003320e587570c768db0cc34593d790b2680f3e1e59dbcad6b"
-    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256")
-    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+    TOPIC: ClassVar[str] = "0xea7c063f22235feaff2383badcaf681ddf836c15855a2668a6c245727abe410d"
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint256")
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    task: str
     organization: str
     finished: int
 
@@ -549,7 +576,6 @@ BY_TOPIC: dict[str, type[ContractEvent]] = {
     "0x3b7172ab619202d651b1c577912afaf1ba761f0f197af15c3d0ea5c4b7600ce9": Halted,
     "0x3eddbb84f6be27a5dfc6c657cbe4828aa30181ae83b43e4dededb51d953e3044": ControllerTransferStarted,
     "0x57278b4df3afc170f45ac9c66c9a3315dd7f3268b02778f2b306344c04147aa7": OpenedToNewWork,
-    "0x5878b0b69d9f6f003320e587570c768db0cc34593d790b2680f3e1e59dbcad6b": TaskCounted,
     "0x5d287a3a02ade76478d8449abebe9dc45b38421247132b68127dd3cd6c05f3cf": Resumed,
     "0x61a9140ccefda7d51bbbaaf2b0412836138f93f4864261ef7e8f70cb1bb842d7": TaskBegun,
     "0x68a746ffc55649c8f9eea59c6439dd1874a29d1d6cfd3e8d091ae2413ce800a7": RecoveryContested,
@@ -571,11 +597,14 @@ BY_TOPIC: dict[str, type[ContractEvent]] = {
     "0xbd9ac67a6e2f6463b80927326310338bcbb4bdb7936ce1365ea3e01067e7b9f7": OperationCanceled,
     "0xc076ff6527c83cc00f843a5f73ffc03cfe398453d2084790fa6a3b651e3aa31f": KeyRetired,
     "0xc41261bda2c58a6d8554fa2790d317e0e2b4f03fa984810674e3b1f11432453a": LicenceRenewed,
+    "0xc6ed5643428d32850199ca0c789aaadfe379eeafae19925a20584a3f867866b5": IdentifierWithdrawn,
     "0xdcb05815504481781a7f00b93bfb0fe19c1a133fc53d99187bf18b30fca8da24": ControllerTransferred,
     "0xe0788a7d76d82b032852643b065cbc619f98b2fa8108f0d3ebcc33d3351fd748": KeyCompromised,
+    "0xea7c063f22235feaff2383badcaf681ddf836c15855a2668a6c245727abe410d": TaskCounted,
     "0xeefcc629a295530ef2d50a7a25b8f080535d8d05106e02913983a2d3ef5400dd": ContractPublished,
     "0xf229baa593af28c41b1d16b748cd7688f0c83aaf92d4be41c44005defe84c166": RoleRevoked,
     "0xf98448b987f1428e0e230e1f3c6e2ce15b5693eaf31827fbd0b1ec4b424ae7cf": RoleGranted,
     "0xfd889bb7c30b2feb160aeb1553e67e921bceba98227947ab8dd750096ac531ae": OrganizationExpelled,
     "0xfeb69018ee8b8fd50ea86348f1267d07673379f72cffdeccec63853ee8ce8b48": RoleGrantDelayChanged,
+    "0xff5e58c7dc0c8d8c86ee5510cf8660693811a05cb79db95f24e485b728418955": RecoveryCompleted,
 }

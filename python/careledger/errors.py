@@ -14,6 +14,7 @@
     │   ├── InsufficientFunds
     │   └── TransactionUnconfirmed    sent, and not seen in a block in time
     ├── ContractError                 a contract refused; subclasses in `careledger.contract_errors`, by selector
+    │   ├── UnknownRefusal            ... with data that the suite does not declare
     │   ├── RevertedWithReason        ... with a text
     │   └── Panicked                  ... by a failed internal check
     ├── DeploymentError               a deployment is not what its manifest or plan says
@@ -29,7 +30,6 @@ A secret is never a field.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -54,6 +54,7 @@ __all__ = [
     "SignerError",
     "TransactionUnconfirmed",
     "UnknownOrganization",
+    "UnknownRefusal",
     "VaultError",
     "WrongChain",
 ]
@@ -66,9 +67,7 @@ class CareLedgerError(Exception):
 
     def fields(self) -> dict[str, Any]:
         """The offending values by name."""
-        if not dataclasses.is_dataclass(self):
-            return {}
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", {})}
 
 
 @dataclass(eq=False)
@@ -197,27 +196,27 @@ class TransactionUnconfirmed(ChainError):
 
 
 class ContractError(CareLedgerError):
-    """A contract refused. The subclasses stand in `careledger.contract_errors`; this class itself is raised for a
-    refusal that no contract of the suite declares."""
+    """A contract refused. The suite's own refusals are subclasses in `careledger.contract_errors`."""
 
     exit_code: ClassVar[int] = 5
     SELECTOR: ClassVar[str] = ""
     SUMMARY: ClassVar[str] = ""
     TYPES: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, data: str = "") -> None:
-        super().__init__(data)
-        self.data = data
-
-    def fields(self) -> dict[str, Any]:
-        return super().fields() if dataclasses.is_dataclass(self) else {"data": self.data}
-
     def __str__(self) -> str:
-        if not dataclasses.is_dataclass(self):
-            return f"a contract refused with data it does not declare: {self.data or 'none'}"
         values = ", ".join(f"{name}={value}" for name, value in self.fields().items())
         head = f"{type(self).__name__}({values})"
         return f"{head}: {self.SUMMARY}" if self.SUMMARY else head
+
+
+@dataclass(eq=False)
+class UnknownRefusal(ContractError):
+    """A contract refused with data that no contract of the suite declares, or with none. `data` is 0x-prefixed."""
+
+    data: str
+
+    def __str__(self) -> str:
+        return f"a contract refused with data that it does not declare: {self.data}"
 
 
 @dataclass(eq=False)

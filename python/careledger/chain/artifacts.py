@@ -32,7 +32,9 @@ class Artifact:
 
     def creation_code(self, arguments: list[Any]) -> bytes:
         """The creation code followed by the encoded constructor arguments."""
-        constructor = next((entry for entry in self.abi if entry["type"] == "constructor"), {"inputs": []})
+        constructor: dict[str, Any] = next(
+            (entry for entry in self.abi if entry["type"] == "constructor"), {"inputs": []}
+        )
         types = [collapse_if_tuple(field) for field in constructor["inputs"]]
         return self.bytecode + encode(types, arguments)
 

@@ -27,11 +27,11 @@ from careledger.contract_events import BY_TOPIC, ContractEvent
 from careledger.errors import (
     CareLedgerError,
     ConfigurationError,
-    ContractError,
     InsufficientFunds,
     NodeRefused,
     NodeUnreachable,
     TransactionUnconfirmed,
+    UnknownRefusal,
     WrongChain,
 )
 
@@ -166,8 +166,8 @@ class Connection:
             return self._estimate({"from": _address(sender), "to": _address(to), "data": HexBytes(data)}) < gas_cap
         except NodeRefused:
             return False
-        except ContractError as error:
-            if type(error) is ContractError and not error.data:
+        except UnknownRefusal as error:
+            if error.data == "0x":
                 return False
             raise
 
@@ -325,7 +325,7 @@ class Connection:
 
     def _estimate(self, transaction: dict[str, Any]) -> int:
         with self.failures("eth_estimateGas"):
-            # On the pending block, since a quiet chain's latest one may be old; the in-process EVM knows only the latest.
+            # On the pending block, since a quiet chain's latest one may be old; the in-process EVM has only the latest.
             block = None if self._tester is not None else "pending"
             estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction), cast(Any, block))
         return max(estimate, min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, TRANSACTION_GAS_CAP))

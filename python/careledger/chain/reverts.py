@@ -14,7 +14,7 @@ from eth_abi.exceptions import DecodingError
 
 from careledger.chain.values import to_python
 from careledger.contract_errors import BY_SELECTOR
-from careledger.errors import ContractError, Panicked, RevertedWithReason
+from careledger.errors import ContractError, Panicked, RevertedWithReason, UnknownRefusal
 
 __all__ = ["decode_revert", "revert_data"]
 
@@ -23,7 +23,7 @@ PANIC = bytes.fromhex("4e487b71")
 
 
 def decode_revert(data: bytes) -> ContractError:
-    """The exception for a revert's data: by selector, else with the raw data in `data`."""
+    """The exception for a revert's data: by selector, else UnknownRefusal with the raw data."""
     selector, body = data[:4], data[4:]
     try:
         if selector == ERROR_STRING:
@@ -36,7 +36,7 @@ def decode_revert(data: bytes) -> ContractError:
             return known(*(to_python(kind, value) for kind, value in zip(known.TYPES, values, strict=True)))
     except DecodingError:
         pass
-    return ContractError("0x" + data.hex() if data else "")
+    return UnknownRefusal("0x" + data.hex())
 
 
 def revert_data(error: BaseException) -> bytes | None:

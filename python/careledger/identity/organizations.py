@@ -11,7 +11,13 @@ from eth_utils.address import is_address, to_checksum_address
 from careledger.chain.connection import TRANSACTION_GAS_CAP, LogEntry, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.signers import Signer
-from careledger.contract_events import ContractEvent, IdentifierAssigned, KeyAdded, OrganizationAdmitted
+from careledger.contract_events import (
+    ContractEvent,
+    IdentifierAssigned,
+    IdentifierWithdrawn,
+    KeyAdded,
+    OrganizationAdmitted,
+)
 from careledger.errors import ConfigurationError, InvalidInput, UnknownOrganization
 from careledger.identity.identifiers import Identifier, check_name, from_padded, organization_id, to_padded
 from careledger.identity.types import (
@@ -108,6 +114,10 @@ class Organizations:
         """Assigns further public identifiers."""
         return self._send("assignIdentifiers", self.known(organization), [item.to_abi() for item in identifiers])
 
+    def withdraw_identifier(self, organization: str, identifier: Identifier, reason: Reason) -> TransactionReceipt:
+        """Withdraws an identifier that was assigned by mistake or has passed on."""
+        return self._send("withdrawIdentifier", self.known(organization), identifier.to_abi(), reason)
+
     def commit_metadata(
         self, organization: str, commitment: str, reason: Reason = Reason.OWN_REQUEST
     ) -> TransactionReceipt:
@@ -142,9 +152,15 @@ class Organizations:
         """Expels an organization for good. With an execution delay, use `Governance.perform`, which schedules it."""
         return self._send("expel", self.known(organization), reason)
 
-    def settle_recovery(self, organization: str, uphold: bool, reason: Reason) -> TransactionReceipt:
-        """Decides a contested recovery."""
-        return self._send("settleRecovery", self.known(organization), uphold, reason)
+    def settle_recovery(self, organization: str, new_controller: str | None, reason: Reason) -> TransactionReceipt:
+        """Decides a contested recovery: `new_controller` may complete it. None ends a recovery, contested or not."""
+        account = ZERO_ADDRESS if new_controller is None else _account("controller", new_controller)
+        return self._send("settleRecovery", self.known(organization), account, reason)
+
+    def contest_recovery_as_guardian(self, organization: str, new_controller: str) -> TransactionReceipt:
+        """Contests a recovery on the organization's behalf, as the guardian: freezes it until the admin decides."""
+        account = _account("controller", new_controller)
+        return self._send("contestRecoveryAsGuardian", self.known(organization), account)
 
     # ------------------------------------------------------------------ the controller's
 
@@ -168,9 +184,9 @@ class Organizations:
         """Accepts an offer, as the new controller."""
         return self._send("acceptController", self.known(organization))
 
-    def contest_recovery(self, organization: str) -> TransactionReceipt:
+    def contest_recovery(self, organization: str, new_controller: str) -> TransactionReceipt:
         """Contests a recovery, as the controller or an active key: freezes the organization until the admin decides."""
-        return self._send("contestRecovery", self.known(organization))
+        return self._send("contestRecovery", self.known(organization), _account("controller", new_controller))
 
     def complete_recovery(self, organization: str) -> TransactionReceipt:
         """Takes over an organization, as the new controller, once its recovery is ready."""
@@ -239,10 +255,7 @@ class Organizations:
             pending_controller=None if pending == ZERO_ADDRESS else pending,
             recovery=None if recovery.new_controller == ZERO_ADDRESS else recovery,
             metadata_commitment=self._registry.read("metadataCommitmentOf", identifier),
-            identifiers=tuple(
-                Identifier(from_padded(entry.event.scheme), from_padded(entry.event.value))
-                for entry in self._events(IdentifierAssigned, identifier)
-            ),
+            identifiers=self._identifiers(identifier),
             keys=keys,
         )
 
@@ -275,7 +288,11 @@ class Organizations:
 
     def require_active(self, key: str, role: MemberRole) -> str:
         """The id of the organization for which a key may start something new. Raises ContractError with the reason."""
-        return str(self._registry.read("requireActive", _account("key", key), role))
+        return str(self._registry.read("requireActive", _account("key", key), to_bits({role})))
+
+    def require_key(self, key: str) -> str:
+        """The id of the organization for which a key may finish what was begun. Raises ContractError with why not."""
+        return str(self._registry.read("requireKey", _account("key", key)))
 
     def of_key(self, key: str) -> tuple[str | None, KeyStatus]:
         """Whose key this is or was (None: nobody's), and its status now."""
@@ -325,6 +342,16 @@ class Organizations:
 
     def _log(self, events: Sequence[type[ContractEvent]]) -> Iterator[LogEntry]:
         return self._registry.connection.logs(self.address, events, self._first_block)
+
+    def _identifiers(self, organization: str) -> tuple[Identifier, ...]:
+        held: dict[tuple[str, str], None] = {}
+        for entry in self._log([IdentifierAssigned, IdentifierWithdrawn]):
+            event = entry.event
+            if isinstance(event, IdentifierAssigned) and event.organization == organization:
+                held[event.scheme, event.value] = None
+            elif isinstance(event, IdentifierWithdrawn) and event.organization == organization:
+                held.pop((event.scheme, event.value), None)
+        return tuple(Identifier(from_padded(scheme), from_padded(value)) for scheme, value in held)
 
     def _events(self, kind: type[ContractEvent], organization: str) -> list[Any]:
         return [entry for entry in self._log([kind]) if getattr(entry.event, "organization", None) == organization]

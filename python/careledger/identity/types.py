@@ -131,8 +131,8 @@ class KeyRecord:
 class KeyAtTime:
     """Both answers about a key at a past time.
 
-    `status` is as it stood then: ACTIVE means that relying on the key was right. `compromised` says whether a cut-off,
-    reported at `reported_at` (0: never), covers that time.
+    `status` is the key's as it stood then: ACTIVE means that relying on the key was right. `compromised` says whether a
+    cut-off covers that time, reported at `reported_at` (0: none does).
     """
 
     organization: str

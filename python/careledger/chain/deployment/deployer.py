@@ -146,7 +146,7 @@ class Deployer:
         if salt is None:
             if receipt is None:
                 receipt = self._send(step.name, self._signer, None, creation_code)
-            address = to_checksum_address(str(receipt.contract_address))
+            address: str = to_checksum_address(str(receipt.contract_address))
         else:
             address = create2_address(salt, creation_code)
             if receipt is None and not self._connection.code(address):

@@ -49,6 +49,7 @@ REGISTRAR_FUNCTIONS = (
     "addMemberRoles",
     "removeMemberRoles",
     "assignIdentifiers",
+    "withdrawIdentifier",
     "commitMetadata",
     "suspend",
     "reinstate",
@@ -57,6 +58,7 @@ REGISTRAR_FUNCTIONS = (
     "cancelRecovery",
 )
 POLICY_ADMINISTRATOR_FUNCTIONS = ("expel",)
+GUARDIAN_FUNCTIONS = ("contestRecoveryAsGuardian",)
 # settleRecovery stays with role 0, the admin, which is what a function that nothing is said of has.
 
 
@@ -146,6 +148,7 @@ def suite_plan(parameters: Parameters) -> Plan:
         wanted += [
             function_role(REGISTRY, registry, REGISTRAR_FUNCTIONS, REGISTRAR),
             function_role(REGISTRY, registry, POLICY_ADMINISTRATOR_FUNCTIONS, POLICY_ADMINISTRATOR),
+            function_role(REGISTRY, registry, GUARDIAN_FUNCTIONS, GUARDIAN),
         ]
         wanted += [member(role, account, delay) for role, (account, delay) in members.items()]
         if parameters.admin_delay_seconds:

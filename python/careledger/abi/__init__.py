@@ -1,0 +1,1 @@
+"""Generated: the ABI and bytecode of each contract, one JSON file each."""
