@@ -21,9 +21,9 @@ from web3 import EthereumTesterProvider
 
 from careledger.chain.connection import Connection
 from careledger.chain.signers import LocalSigner
-from careledger.errors import ConfigurationError, MissingPrerequisite, NodeUnreachable
+from careledger.errors import ConfigurationError, InvalidInput, MissingPrerequisite, NodeUnreachable
 
-__all__ = ["MNEMONIC", "Node", "development_signer", "embedded_connection", "find_anvil"]
+__all__ = ["MNEMONIC", "DevelopmentSigner", "Node", "development_signer", "embedded_connection", "find_anvil"]
 
 MNEMONIC = "test test test test test test test test test test test junk"
 """The mnemonic that every development node uses. Its keys are public: worth nothing outside a local chain."""
@@ -35,10 +35,19 @@ STOP_TIMEOUT_SECONDS = 5
 PR_SET_PDEATHSIG = 1
 
 
-def development_signer(index: int = 0) -> LocalSigner:
-    """One of the ten funded accounts of a development chain."""
+class DevelopmentSigner(LocalSigner):
+    """One of the funded accounts of a development chain. Anyone has its key."""
+
+    development_only = True
+
+
+def development_signer(index: int = 0) -> DevelopmentSigner:
+    """The funded account with an index from 0 to 9. Raises InvalidInput for another."""
+    if not 0 <= index < ACCOUNT_COUNT:
+        raise InvalidInput("development account", str(index), f"must be 0 to {ACCOUNT_COUNT - 1}")
     Account.enable_unaudited_hdwallet_features()
-    return LocalSigner(Account.from_mnemonic(MNEMONIC, account_path=f"{HD_PATH}/{index}"))
+    account = Account.from_mnemonic(MNEMONIC, account_path=f"{HD_PATH}/{index}")
+    return DevelopmentSigner(account, f"development:{index}")
 
 
 def find_anvil() -> str:

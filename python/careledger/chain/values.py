@@ -8,12 +8,31 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple
-from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.address import is_address, to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
-__all__ = ["decode_arguments", "decode_outputs", "encode_call", "event_values", "snake_case", "to_python"]
+from careledger.errors import InvalidInput
+
+__all__ = [
+    "account_address",
+    "decode_arguments",
+    "decode_outputs",
+    "encode_call",
+    "event_values",
+    "snake_case",
+    "to_python",
+]
 
 ARRAY = re.compile(r"^(.*)\[\d*\]$")
+
+
+def account_address(name: str, address: str) -> str:
+    """A checksummed address. Raises InvalidInput, also for a wrong checksum."""
+    if not is_address(address):
+        raise InvalidInput(
+            name, address, "is not an address: 0x and 40 hex digits, with a right checksum if in mixed case"
+        )
+    return to_checksum_address(address)
 
 
 def to_python(kind: str, value: Any) -> Any:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typer
 
-from careledger import __version__
-from careledger.cli import output
+from careledger._version import __version__
+from careledger.cli import deploy, governance, keys, node, org, output, vault
 from careledger.errors import CareLedgerError
 
 __all__ = ["app", "main"]
@@ -23,6 +23,14 @@ app = typer.Typer(
 )
 
 
+app.command("node")(node.node)
+app.add_typer(deploy.app, name="deploy")
+app.add_typer(org.app, name="org")
+app.add_typer(governance.app, name="governance")
+app.add_typer(keys.app, name="keys")
+app.add_typer(vault.app, name="vault")
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -32,6 +40,6 @@ def version() -> None:
 def main() -> None:
     """The `careledger` program."""
     try:
-        app()
+        app(prog_name="careledger")
     except CareLedgerError as error:
         raise SystemExit(output.fail(error)) from None

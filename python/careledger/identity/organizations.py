@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import is_address, to_checksum_address
-
 from careledger.chain.connection import TRANSACTION_GAS_CAP, LogEntry, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.signers import Signer
+from careledger.chain.values import account_address
 from careledger.contract_events import (
     ContractEvent,
     IdentifierAssigned,
@@ -134,13 +133,15 @@ class Organizations:
 
     def report_compromise_as_registrar(self, key: str, since: int) -> TransactionReceipt:
         """Reports a key compromised since a time, as far back as the key goes."""
-        return self._send("reportCompromiseAsRegistrar", _account("key", key), since)
+        return self._send("reportCompromiseAsRegistrar", account_address("key", key), since)
 
     def start_recovery(
         self, organization: str, new_controller: str, reason: Reason = Reason.CONTROLLER_LOST
     ) -> TransactionReceipt:
         """Starts handing an organization to a new controller, which completes it after the registry's delay."""
-        return self._send("startRecovery", self.known(organization), _account("controller", new_controller), reason)
+        return self._send(
+            "startRecovery", self.known(organization), account_address("controller", new_controller), reason
+        )
 
     def cancel_recovery(self, organization: str, reason: Reason) -> TransactionReceipt:
         """Calls off a recovery that is not contested."""
@@ -154,12 +155,12 @@ class Organizations:
 
     def settle_recovery(self, organization: str, new_controller: str | None, reason: Reason) -> TransactionReceipt:
         """Decides a contested recovery: `new_controller` may complete it. None ends a recovery, contested or not."""
-        account = ZERO_ADDRESS if new_controller is None else _account("controller", new_controller)
+        account = ZERO_ADDRESS if new_controller is None else account_address("controller", new_controller)
         return self._send("settleRecovery", self.known(organization), account, reason)
 
     def contest_recovery_as_guardian(self, organization: str, new_controller: str) -> TransactionReceipt:
         """Contests a recovery on the organization's behalf, as the guardian: freezes it until the admin decides."""
-        account = _account("controller", new_controller)
+        account = account_address("controller", new_controller)
         return self._send("contestRecoveryAsGuardian", self.known(organization), account)
 
     # ------------------------------------------------------------------ the controller's
@@ -170,15 +171,15 @@ class Organizations:
 
     def retire_key(self, key: str) -> TransactionReceipt:
         """Retires a key: it acts no more, and what it did stays valid."""
-        return self._send("retireKey", _account("key", key))
+        return self._send("retireKey", account_address("key", key))
 
     def report_compromise(self, key: str, since: int) -> TransactionReceipt:
         """Reports a key compromised since a time, at most 30 days back."""
-        return self._send("reportCompromise", _account("key", key), since)
+        return self._send("reportCompromise", account_address("key", key), since)
 
     def transfer_controller(self, organization: str, new_controller: str) -> TransactionReceipt:
         """Offers the organization to another controller."""
-        return self._send("transferController", self.known(organization), _account("controller", new_controller))
+        return self._send("transferController", self.known(organization), account_address("controller", new_controller))
 
     def accept_controller(self, organization: str) -> TransactionReceipt:
         """Accepts an offer, as the new controller."""
@@ -186,7 +187,7 @@ class Organizations:
 
     def contest_recovery(self, organization: str, new_controller: str) -> TransactionReceipt:
         """Contests a recovery, as the controller or an active key: freezes the organization until the admin decides."""
-        return self._send("contestRecovery", self.known(organization), _account("controller", new_controller))
+        return self._send("contestRecovery", self.known(organization), account_address("controller", new_controller))
 
     def complete_recovery(self, organization: str) -> TransactionReceipt:
         """Takes over an organization, as the new controller, once its recovery is ready."""
@@ -194,7 +195,9 @@ class Organizations:
 
     def publish_contract(self, organization: str, kind: str, address: str) -> TransactionReceipt:
         """Publishes where the organization's contract of a kind is; the zero address withdraws it."""
-        return self._send("publishContract", self.known(organization), to_padded(kind), _account("contract", address))
+        return self._send(
+            "publishContract", self.known(organization), to_padded(kind), account_address("contract", address)
+        )
 
     # ------------------------------------------------------------------ a key's
 
@@ -288,25 +291,25 @@ class Organizations:
 
     def require_active(self, key: str, role: MemberRole) -> str:
         """The id of the organization for which a key may start something new. Raises ContractError with the reason."""
-        return str(self._registry.read("requireActive", _account("key", key), to_bits({role})))
+        return str(self._registry.read("requireActive", account_address("key", key), to_bits({role})))
 
     def require_key(self, key: str) -> str:
         """The id of the organization for which a key may finish what was begun. Raises ContractError with why not."""
-        return str(self._registry.read("requireKey", _account("key", key)))
+        return str(self._registry.read("requireKey", account_address("key", key)))
 
     def of_key(self, key: str) -> tuple[str | None, KeyStatus]:
         """Whose key this is or was (None: nobody's), and its status now."""
-        organization, status = self._registry.read("organizationOf", _account("key", key))
+        organization, status = self._registry.read("organizationOf", account_address("key", key))
         return (None if KeyStatus(status) is KeyStatus.UNKNOWN else organization), KeyStatus(status)
 
     def at(self, key: str, time: int) -> KeyAtTime:
         """Whose key this was at a past time, whether relying on it then was right, and whether a cut-off covers it."""
-        values = self._registry.read("organizationAt", _account("key", key), time)
+        values = self._registry.read("organizationAt", account_address("key", key), time)
         return KeyAtTime(**{**values, "status": KeyStatus(values["status"])})
 
     def key(self, key: str) -> KeyRecord:
         """A key's record."""
-        address = _account("key", key)
+        address = account_address("key", key)
         _, status = self.of_key(address)
         return KeyRecord(key=address, status=status, **self._registry.read("keyOf", address))
 
@@ -362,7 +365,7 @@ def _to_abi(admission: Admission) -> tuple[Any, ...]:
         raise InvalidInput("member roles", "none", f"{admission.name} needs at least one")
     return (
         check_name(admission.name),
-        _account("controller", admission.controller),
+        account_address("controller", admission.controller),
         to_bits(admission.member_roles),
         admission.licence_expiry,
         admission.metadata_commitment,
@@ -379,12 +382,3 @@ def _membership(values: dict[str, Any]) -> Membership:
         frozen=values["frozen"],
         since=values["since"],
     )
-
-
-def _account(name: str, address: str) -> str:
-    """A checksummed address. Raises InvalidInput, also for a wrong checksum."""
-    if not is_address(address):
-        raise InvalidInput(
-            name, address, "is not an address: 0x and 40 hex digits, with a right checksum if in mixed case"
-        )
-    return to_checksum_address(address)

@@ -1,0 +1,142 @@
+"""`careledger demo`: the whole suite at work."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from careledger.chain.connection import Connection
+from careledger.chain.development import Node, development_signer, embedded_connection, find_anvil
+from careledger.chain.signers import KeystoreSigner, Signer
+from careledger.chain.signers.passphrase import read_passphrase
+from careledger.cli.output import Json, progress_console, show
+from careledger.client import deployments_folder
+from careledger.demo.ether import parse_ether
+from careledger.demo.funding import Funding
+from careledger.demo.performance import RECOVERY_DELAY_SECONDS, RULE_DELAY_SECONDS, Audience, Performance, Settings
+from careledger.demo.runner import perform
+from careledger.demo.stage import StepRecord
+from careledger.demo.summary import funding_table, show_performance, step_line
+from careledger.errors import ConfigurationError, InvalidInput, MissingPrerequisite
+
+__all__ = ["demo"]
+
+
+def demo(
+    rpc: Annotated[str | None, typer.Option("--rpc", metavar="URL", help="Run on this node's chain.")] = None,
+    keystore: Annotated[
+        Path | None,
+        typer.Option(help="The encrypted keystore file of the account that pays; needed outside a local chain."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="ETH", help="The most that the demo may cost, in ETH; needed outside a local chain."),
+    ] = None,
+    embedded: Annotated[bool, typer.Option("--embedded", help="Run on an EVM inside this process.")] = False,
+    deployments: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CARELEDGER_DEPLOYMENTS",
+            help="The folder of the deployment's manifest, with --rpc.",
+            show_default="deployments/",
+        ),
+    ] = None,
+    rule_delay_seconds: Annotated[
+        int, typer.Option(min=0, help="Seconds that a change of the rules has to wait.")
+    ] = RULE_DELAY_SECONDS,
+    recovery_delay_seconds: Annotated[
+        int, typer.Option(min=1, help="Seconds until a lost controller's recovery can be completed.")
+    ] = RECOVERY_DELAY_SECONDS,
+    refund: Annotated[
+        bool, typer.Option("--refund", help="Send what the actors have left back to the funder.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Deploy the suite and put it to work: admit organizations, rotate a key, suspend one, and ask.
+
+    Without --rpc, on an Anvil of its own if there is one, else on an EVM inside this process. With --rpc, on that
+    node's chain: what it costs is shown first, and a second run goes on where the first one stopped. The keystore's
+    passphrase comes from the file that CARELEDGER_PASSPHRASE_FILE names, from CARELEDGER_PASSPHRASE, or from a prompt.
+    """
+    if embedded and rpc is not None:
+        raise InvalidInput("--embedded", "given with --rpc", "choose one of them")
+    budget_wei = None if budget is None else parse_ether("--budget", budget)
+    with contextlib.ExitStack() as stack:
+        connection, where, folder = _chain(rpc, embedded, deployments, stack)
+        settings = Settings(folder, budget_wei, rule_delay_seconds, recovery_delay_seconds, refund)
+        funder = _funder(connection, keystore, budget)
+        if not as_json:
+            progress_console.print(f"careledger demo on chain {connection.chain_id}: {where}", markup=False)
+        with _progress(verbose=rpc is not None) as audience:
+            performance = perform(connection, funder, settings, where, audience)
+    _show(performance, as_json)
+
+
+def _chain(
+    rpc: str | None, embedded: bool, deployments: Path | None, stack: contextlib.ExitStack
+) -> tuple[Connection, str, Path | None]:
+    """The connection, the chain in words, and the manifests' folder: none for a chain that ends with the demo."""
+    if rpc is not None:
+        connection = Connection.open(rpc)
+        return connection, f"the node at {connection.url}", deployments or deployments_folder()
+    if not embedded:
+        with contextlib.suppress(MissingPrerequisite):
+            find_anvil()
+            node = stack.enter_context(Node())
+            return node.connect(), "an Anvil, started for this run", None
+    why = "as asked" if embedded else "since there is no Anvil"
+    return embedded_connection(), f"an EVM inside this process (py-evm), {why}", None
+
+
+def _funder(connection: Connection, keystore: Path | None, budget: str | None) -> Signer:
+    if keystore is not None:
+        signer: Signer = KeystoreSigner.open(keystore, lambda: read_passphrase(prompt="Keystore passphrase"))
+    elif connection.is_local:
+        signer = development_signer(0)
+    else:
+        raise ConfigurationError("--keystore", f"needed on chain {connection.chain_id}: the account that pays")
+    if budget is None and not connection.is_local:
+        raise ConfigurationError("--budget", f"needed on chain {connection.chain_id}: the most that the demo may cost")
+    return signer
+
+
+class _Screen(Audience):
+    """Shows the funding and the steps on standard error."""
+
+    def __init__(self, progress: Progress, task: TaskID, verbose: bool) -> None:
+        self._progress = progress
+        self._task = task
+        self._verbose = verbose
+
+    def funding(self, funding: Funding) -> None:
+        if self._verbose:
+            self._progress.console.print(funding_table(funding))
+
+    def steps(self, total: int) -> None:
+        self._progress.update(self._task, total=total)
+
+    def step(self, record: StepRecord) -> None:
+        self._progress.console.print(step_line(record), markup=False)
+        self._progress.advance(self._task)
+
+
+@contextlib.contextmanager
+def _progress(verbose: bool) -> Iterator[Audience]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=progress_console, transient=True) as progress:
+        yield _Screen(progress, progress.add_task("demo", total=None), verbose)
+
+
+def _show(performance: Performance, as_json: bool) -> None:
+    show(performance, as_json, lambda console: show_performance(console, performance))

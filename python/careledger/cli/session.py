@@ -1,0 +1,203 @@
+"""The options by which every command finds its chain, its deployment and its key, and the two kinds of command.
+
+A command that reads is a function from a `CareLedger` and its own arguments to an `Answer`; one that writes returns the
+receipt of its transaction. The decorators `reads` and `writes` add the shared options.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from rich.console import Console
+
+from careledger.chain.connection import Connection, TransactionReceipt
+from careledger.chain.development import development_signer
+from careledger.chain.signers import Signer, signer_from_uri
+from careledger.cli.output import Json, progress_console, show
+from careledger.client import CareLedger
+from careledger.errors import ConfigurationError, InvalidInput
+
+__all__ = [
+    "Answer",
+    "ChainId",
+    "Deployments",
+    "Rpc",
+    "SignerUri",
+    "connect",
+    "open_signer",
+    "parse_time",
+    "progress_line",
+    "reads",
+    "working",
+    "writes",
+]
+
+Rpc = Annotated[
+    str, typer.Option("--rpc", envvar="CARELEDGER_RPC", help="URL of an Ethereum node.", show_default=False)
+]
+SignerUri = Annotated[
+    str,
+    typer.Option(
+        "--signer",
+        envvar="CARELEDGER_SIGNER",
+        help="keystore:PATH, kms:KEY, web3signer:URL#ADDRESS, env:VARIABLE, or development:N on a local chain.",
+        show_default=False,
+    ),
+]
+Deployments = Annotated[
+    Path, typer.Option("--deployments", envvar="CARELEDGER_DEPLOYMENTS", help="Folder of deployment manifests.")
+]
+ChainId = Annotated[
+    int | None, typer.Option("--chain-id", envvar="CARELEDGER_CHAIN_ID", help="Refuse a node of another chain.")
+]
+
+DEVELOPMENT = "development:"
+DEFAULT_DEPLOYMENTS = Path("deployments")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reading command found: the body of `--json`, how to show it to a person, and the exit code."""
+
+    body: Any
+    render: Callable[[Console], None]
+    exit_code: int = 0
+
+
+def reads(command: Callable[..., Answer]) -> Callable[..., None]:
+    """Makes a command of `command(ledger, ...)`: adds the options for the chain, and prints the answer."""
+
+    def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
+        with working("Reading the chain"):
+            url = _required_rpc(options["rpc"])
+            ledger = CareLedger.connect(url, None, options["deployments"], options["chain_id"])
+            answer = command(ledger, **arguments)
+        show(answer.body, options["as_json"], answer.render)
+        if answer.exit_code:
+            raise typer.Exit(answer.exit_code)
+
+    return _with_options(command, run, {"rpc": Rpc, "deployments": Deployments, "chain_id": ChainId, "as_json": Json})
+
+
+def writes(command: Callable[..., TransactionReceipt]) -> Callable[..., None]:
+    """Makes a command of `command(ledger, ...)`: adds the options for the chain and the key, and prints the receipt."""
+
+    def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
+        title = " ".join([command.__name__.replace("_", " "), *map(str, list(arguments.values())[:1])])
+        with working(title):
+            url = _required_rpc(options["rpc"])
+            signer = open_signer(options["signer"])
+            ledger = CareLedger.connect(url, signer, options["deployments"], options["chain_id"])
+            receipt = command(ledger, **arguments)
+        show(_receipt_body(receipt), options["as_json"], lambda console: _render_receipt(console, title, receipt))
+
+    shared = {"rpc": Rpc, "signer": SignerUri, "deployments": Deployments, "chain_id": ChainId, "as_json": Json}
+    return _with_options(command, run, shared)
+
+
+def connect(rpc: str, chain_id: int | None = None) -> Connection:
+    """The node that the settings name. Raises ConfigurationError if they name none."""
+    return Connection.open(_required_rpc(rpc), chain_id)
+
+
+def open_signer(uri: str) -> Signer:
+    """The signer that the settings name. Raises ConfigurationError if they name none."""
+    if not uri:
+        raise ConfigurationError(
+            "--signer or CARELEDGER_SIGNER", "not set; name a key, e.g. keystore:PATH (see `careledger keys new`)"
+        )
+    if uri.startswith(DEVELOPMENT):
+        index = uri.removeprefix(DEVELOPMENT)
+        if not index.isdigit():
+            raise InvalidInput("development account", index, "must be a number")
+        return development_signer(int(index))
+    return signer_from_uri(uri)
+
+
+def parse_time(text: str) -> int:
+    """Unix seconds from Unix seconds, an ISO 8601 date (midnight UTC) or date and time, or `now`.
+
+    Raises InvalidInput.
+    """
+    if text == "now":
+        return int(time.time())
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("time", text, "must be Unix seconds, an ISO 8601 date or date and time, or now") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return int(moment.timestamp())
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Shows on standard error that something is under way."""
+    with progress_console.status(text):
+        yield
+
+
+def progress_line(text: str) -> None:
+    """One line of progress on standard error."""
+    progress_console.print(text, markup=False)
+
+
+def _required_rpc(rpc: str) -> str:
+    if not rpc:
+        raise ConfigurationError("--rpc or CARELEDGER_RPC", "not set; give a node's URL, or start `careledger node`")
+    return rpc
+
+
+def _with_options(
+    command: Callable[..., Any], run: Callable[[dict[str, Any], dict[str, Any]], None], options: dict[str, Any]
+) -> Callable[..., None]:
+    """A function whose signature is the command's, without the ledger, and with the shared options."""
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in list(inspect.signature(command).parameters.values())[1:]
+    ]
+    defaults: dict[str, Any] = {"deployments": DEFAULT_DEPLOYMENTS, "chain_id": None, "as_json": False}
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name, ""), annotation=annotation)
+        for name, annotation in options.items()
+    ]
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        chosen = {name: values.pop(name) for name in options}
+        run(values, chosen)
+
+    wrapper.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+    return wrapper
+
+
+def _receipt_body(receipt: TransactionReceipt) -> dict[str, Any]:
+    return {
+        "transaction_hash": receipt.transaction_hash,
+        "block_number": receipt.block_number,
+        "gas_used": receipt.gas_used,
+        "cost_wei": receipt.cost_wei,
+        "events": [{"event": type(event).__name__, **vars(event)} for event in receipt.events],
+    }
+
+
+def _render_receipt(console: Console, title: str, receipt: TransactionReceipt) -> None:
+    console.print(
+        f"{title}: done\n  transaction {receipt.transaction_hash}\n"
+        f"  block {receipt.block_number}, {receipt.gas_used:,} gas",
+        markup=False,
+        soft_wrap=True,
+    )
