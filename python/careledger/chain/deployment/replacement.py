@@ -1,8 +1,7 @@
 """Replacing one version of a logic contract by the next, and rehearsing it.
 
 The order is always the same: the old version closes to new work, runs off what it has, the ledger's writer changes, and
-the new version opens. Every step first asks the chain whether it is done, so an interrupted replacement goes on where it
-was.
+the new version opens. Every step first asks the chain whether it is done, so an interrupted one goes on where it was.
 """
 
 from __future__ import annotations
