@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,17 @@ from eth_utils.abi import (  # noqa: E402
 
 ABI_DIR = ROOT / "python" / "careledger" / "abi"
 ERRORS_FILE = ROOT / "python" / "careledger" / "contract_errors.py"
+ENUMS_FILE = ROOT / "python" / "careledger" / "contract_enums.py"
 EVENTS_FILE = ROOT / "python" / "careledger" / "contract_events.py"
 SOLC_VERSION = "0.8.37"
 LIBRARY = "node_modules/@openzeppelin/contracts"
 ACCESS_MANAGER = f"{LIBRARY}/access/manager/AccessManager.sol"
+
+# The enums that callers see, by the source that declares them.
+ENUMS = {
+    "contracts/identity/IOrganizationRegistry.sol": ["Standing", "KeyStatus", "Reason"],
+    "contracts/identity/Roles.sol": ["MemberRole"],
+}
 
 # What the wheel carries: contracts that careledger deploys, and interfaces that it calls.
 PUBLISHED = [
@@ -67,8 +75,8 @@ def sources() -> dict[str, dict[str, str]]:
     return dict(sorted(found.items()))
 
 
-def compile_all() -> dict[str, dict[str, Any]]:
-    """Compiles; returns the outputs by contract name."""
+def compile_all() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Compiles; returns the outputs by contract name, and the syntax trees of the enums that callers see."""
     output = solcx.compile_standard(
         {
             "language": "Solidity",
@@ -78,6 +86,7 @@ def compile_all() -> dict[str, dict[str, Any]]:
                 "evmVersion": "shanghai",
                 "remappings": [f"@openzeppelin/contracts={LIBRARY}"],
                 "outputSelection": {
+                    **{source: {"": ["ast"]} for source in ENUMS},
                     "*": {
                         "*": [
                             "abi",
@@ -87,13 +96,31 @@ def compile_all() -> dict[str, dict[str, Any]]:
                             "evm.deployedBytecode.immutableReferences",
                             "evm.methodIdentifiers",
                         ]
-                    }
+                    },
                 },
             },
         },
         solc_version=SOLC_VERSION,
     )
-    return {name: contract for contracts in output["contracts"].values() for name, contract in contracts.items()}
+    contracts = {name: item for source in output["contracts"].values() for name, item in source.items()}
+    enums = [
+        node
+        for source, names in ENUMS.items()
+        for node in enum_nodes(output["sources"][source]["ast"])
+        if node["name"] in names
+    ]
+    return contracts, enums
+
+
+def enum_nodes(tree: dict[str, Any]) -> list[dict[str, Any]]:
+    """The enum definitions of a source, at file level and inside its contracts."""
+    found = []
+    for node in tree["nodes"]:
+        if node["nodeType"] == "EnumDefinition":
+            found.append(node)
+        elif node["nodeType"] == "ContractDefinition":
+            found += enum_nodes(node)
+    return found
 
 
 def artifact(name: str, contract: dict[str, Any]) -> dict[str, Any]:
@@ -148,8 +175,43 @@ def module(doc: str, imports: list[str], names: list[str], body: list[str], path
 
 
 def fields(inputs: list[dict[str, Any]]) -> list[str]:
-    """The dataclass fields of an error or event, in Python's spelling."""
-    return [f"    {snake_case(field['name'])}: {python_type(field['type'])}" for field in inputs]
+    """The types of an error's or event's values, then its dataclass fields in Python's spelling."""
+    enums = ", ".join(f"{i}: {enum_name(field)}" for i, field in enumerate(inputs) if enum_name(field))
+    return [
+        f"    TYPES: ClassVar[tuple[str, ...]] = {tuple(field['type'] for field in inputs)!r}",
+        *([f"    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {{{enums}}}"] if enums else []),
+        *(f"    {snake_case(field['name'])}: {enum_name(field) or python_type(field['type'])}" for field in inputs),
+    ]
+
+
+def enum_name(field: dict[str, Any]) -> str:
+    """The enum of a value, if it is one that callers see."""
+    name = str(field.get("internalType", "")).removeprefix("enum ").rpartition(".")[2]
+    return name if name in {known for names in ENUMS.values() for known in names} else ""
+
+
+def enums_used(items: dict[str, tuple[str, list[dict[str, Any]], str]]) -> list[str]:
+    """The enums among the values of errors or events."""
+    return sorted({name for _, inputs, _ in items.values() for field in inputs if (name := enum_name(field))})
+
+
+def enum_module(nodes: list[dict[str, Any]]) -> str:
+    """One IntEnum for each enum that callers see."""
+    body: list[str] = []
+    for node in sorted(nodes, key=lambda item: str(item["name"])):
+        notice = node.get("documentation", {}).get("text", node["name"])
+        text = re.sub(r"\s+", " ", notice.replace("@notice", "")).strip()
+        indent = "    "
+        body += ["", "", f"class {node['name']}(IntEnum):"]
+        body += [*textwrap.wrap(f'"""{text}"""', 112, initial_indent=indent, subsequent_indent=indent), ""]
+        body += [f"    {snake_case(member['name']).upper()} = {i}" for i, member in enumerate(node["members"])]
+    return module(
+        '"""The enums of the contracts, by their Solidity names. Generated by `make build`: do not edit."""',
+        ["from enum import IntEnum"],
+        [str(node["name"]) for node in nodes],
+        body,
+        ENUMS_FILE,
+    )
 
 
 def snake_case(name: str) -> str:
@@ -168,18 +230,19 @@ def error_module(contracts: dict[str, dict[str, Any]]) -> str:
         body += ["", "", "@dataclass(eq=False)", f"class {name}(ContractError):"]
         body += [f'    """{notice or f"`{signature}`, by OpenZeppelin."}"""', ""]
         body += [f'    SELECTOR: ClassVar[str] = "{selector}"', f"    SUMMARY: ClassVar[str] = {json.dumps(summary)}"]
-        body += [f"    TYPES: ClassVar[tuple[str, ...]] = {tuple(field['type'] for field in inputs)!r}"]
         body += fields(inputs)
     body += ["", "", "BY_SELECTOR: dict[str, type[ContractError]] = {"]
     body += [f'    "{selector}": {name},' for selector, name in sorted(selectors.items())]
     body += ["}"]
     return module(
         '"""The custom errors of the contracts as exceptions. Generated by `make build`: do not edit.\n\n'
-        'Addresses are checksummed text, `bytesN` 0x-prefixed text, integers and enums `int`.\n"""',
+        'Addresses are checksummed text, `bytesN` 0x-prefixed text, integers `int`, enums from `contract_enums`.\n"""',
         [
             "from dataclasses import dataclass",
+            "from enum import IntEnum",
             "from typing import ClassVar",
             "",
+            f"from careledger.contract_enums import {', '.join(enums_used(errors))}",
             "from careledger.errors import ContractError",
         ],
         [*(name for name, _, _ in errors.values()), "BY_SELECTOR"],
@@ -192,7 +255,7 @@ def event_module(contracts: dict[str, dict[str, Any]]) -> str:
     """One frozen dataclass for each event of the published contracts."""
     events = declared(contracts, "event")
     body = ["", "", "class ContractEvent:", '    """The base of all events."""', "", "    TOPIC: ClassVar[str]"]
-    body += ["    TYPES: ClassVar[tuple[str, ...]]"]
+    body += ["    TYPES: ClassVar[tuple[str, ...]]", "    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {}"]
     body += ["    INDEXED: ClassVar[tuple[bool, ...]]"]
     topics: dict[str, str] = {}
     for signature, (name, inputs, notice) in events.items():
@@ -201,7 +264,6 @@ def event_module(contracts: dict[str, dict[str, Any]]) -> str:
         body += ["", "", "@dataclass(frozen=True)", f"class {name}(ContractEvent):"]
         body += [f'    """{notice or f"`{signature}`"}"""', ""]
         body += [f'    TOPIC: ClassVar[str] = "{topic}"']
-        body += [f"    TYPES: ClassVar[tuple[str, ...]] = {tuple(field['type'] for field in inputs)!r}"]
         body += [f"    INDEXED: ClassVar[tuple[bool, ...]] = {tuple(field['indexed'] for field in inputs)!r}"]
         body += fields(inputs)
     body += ["", "", "BY_TOPIC: dict[str, type[ContractEvent]] = {"]
@@ -209,8 +271,14 @@ def event_module(contracts: dict[str, dict[str, Any]]) -> str:
     body += ["}"]
     return module(
         '"""The events of the contracts. Generated by `make build`: do not edit.\n\n'
-        'Addresses are checksummed text, `bytesN` 0x-prefixed text, integers and enums `int`.\n"""',
-        ["from dataclasses import dataclass", "from typing import ClassVar"],
+        'Addresses are checksummed text, `bytesN` 0x-prefixed text, integers `int`, enums from `contract_enums`.\n"""',
+        [
+            "from dataclasses import dataclass",
+            "from enum import IntEnum",
+            "from typing import ClassVar",
+            "",
+            f"from careledger.contract_enums import {', '.join(enums_used(events))}",
+        ],
         [*(name for name, _, _ in events.values()), "BY_TOPIC", "ContractEvent"],
         body,
         EVENTS_FILE,
@@ -225,10 +293,11 @@ def python_type(solidity: str) -> str:
 
 
 def main() -> int:
-    contracts = compile_all()
+    contracts, enums = compile_all()
     wanted = {
         ABI_DIR / f"{name}.json": json.dumps(artifact(name, contracts[name]), indent=1) + "\n" for name in PUBLISHED
     }
+    wanted[ENUMS_FILE] = enum_module(enums)
     wanted[ERRORS_FILE] = error_module(contracts)
     wanted[EVENTS_FILE] = event_module(contracts)
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]

@@ -30,8 +30,10 @@ A secret is never a field.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from enum import IntEnum
+from typing import Any, ClassVar, cast
 
 __all__ = [
     "BytecodeMismatch",
@@ -67,7 +69,7 @@ class CareLedgerError(Exception):
 
     def fields(self) -> dict[str, Any]:
         """The offending values by name."""
-        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", {})}
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))}
 
 
 @dataclass(eq=False)
@@ -202,9 +204,11 @@ class ContractError(CareLedgerError):
     SELECTOR: ClassVar[str] = ""
     SUMMARY: ClassVar[str] = ""
     TYPES: ClassVar[tuple[str, ...]] = ()
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {}
 
     def __str__(self) -> str:
-        values = ", ".join(f"{name}={value}" for name, value in self.fields().items())
+        texts = {name: value.name if isinstance(value, IntEnum) else value for name, value in self.fields().items()}
+        values = ", ".join(f"{name}={text}" for name, text in texts.items())
         head = f"{type(self).__name__}({values})"
         return f"{head}: {self.SUMMARY}" if self.SUMMARY else head
 

@@ -22,7 +22,7 @@ from web3.types import FilterParams, TxParams
 
 from careledger.chain.reverts import decode_revert, revert_data
 from careledger.chain.signers import Signer
-from careledger.chain.values import event_values
+from careledger.chain.values import event_values, to_python_values
 from careledger.contract_events import BY_TOPIC, ContractEvent
 from careledger.errors import (
     CareLedgerError,
@@ -309,7 +309,9 @@ class Connection:
                 body = (error.rpc_response or {}).get("error", {})
                 code, text = (body.get("code"), body.get("message")) if isinstance(body, dict) else (None, str(body))
                 raise NodeRefused(method, code, str(text or error.message)) from None
-            if isinstance(error, Web3Exception) or type(error).__module__.startswith(("eth_tester", "eth.")):
+            if isinstance(error, Web3Exception) or type(error).__module__.startswith(
+                ("eth_tester", "eth.", "eth_utils.")
+            ):
                 raise NodeRefused(method, None, str(error)) from None
             raise
 
@@ -325,8 +327,11 @@ class Connection:
 
     def _estimate(self, transaction: dict[str, Any]) -> int:
         with self.failures("eth_estimateGas"):
-            # On the pending block, since a quiet chain's latest one may be old; the in-process EVM has only the latest.
-            block = None if self._tester is not None else "pending"
+            # On the pending block, since a quiet chain's latest one may be old. The in-process EVM has only the latest,
+            # and unless the price is zero, it wants the sender to afford a whole block's gas.
+            block: str | None = "pending"
+            if self._tester is not None:
+                block, transaction = None, {**transaction, "gasPrice": 0}
             estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction), cast(Any, block))
         return max(estimate, min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, TRANSACTION_GAS_CAP))
 
@@ -358,7 +363,8 @@ def decode_log(entry: dict[str, Any]) -> ContractEvent | None:
     kind = BY_TOPIC.get("0x" + topics[0].hex()) if topics else None
     if kind is None:
         return None
-    return kind(*event_values(kind.TYPES, kind.INDEXED, topics[1:], bytes(entry["data"])))
+    values = event_values(kind.TYPES, kind.INDEXED, topics[1:], bytes(entry["data"]))
+    return kind(*to_python_values(kind.TYPES, kind.ENUMS, values))
 
 
 def _address(text: str) -> ChecksumAddress:

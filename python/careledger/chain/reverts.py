@@ -12,7 +12,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from careledger.chain.values import to_python
+from careledger.chain.values import to_python_values
 from careledger.contract_errors import BY_SELECTOR
 from careledger.errors import ContractError, Panicked, RevertedWithReason, UnknownRefusal
 
@@ -32,9 +32,8 @@ def decode_revert(data: bytes) -> ContractError:
             return Panicked(decode(["uint256"], body)[0])
         known = BY_SELECTOR.get("0x" + selector.hex())
         if known is not None:
-            values = decode(known.TYPES, body)
-            return known(*(to_python(kind, value) for kind, value in zip(known.TYPES, values, strict=True)))
-    except DecodingError:
+            return known(*to_python_values(known.TYPES, known.ENUMS, decode(known.TYPES, body)))
+    except (DecodingError, ValueError):
         pass
     return UnknownRefusal("0x" + data.hex())
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -21,6 +23,7 @@ __all__ = [
     "event_values",
     "snake_case",
     "to_python",
+    "to_python_values",
 ]
 
 ARRAY = re.compile(r"^(.*)\[\d*\]$")
@@ -72,14 +75,19 @@ def decode_outputs(function: dict[str, Any], data: bytes) -> Any:
     return (None if not result else result[0]) if len(result) < 2 else result
 
 
+def to_python_values(types: tuple[str, ...], enums: Mapping[int, type[IntEnum]], values: Iterable[Any]) -> list[Any]:
+    """The Python form of decoded values; `enums` says which positions are enums."""
+    found = [to_python(kind, value) for kind, value in zip(types, values, strict=True)]
+    return [enums[i](value) if i in enums else value for i, value in enumerate(found)]
+
+
 def event_values(types: tuple[str, ...], indexed: tuple[bool, ...], topics: list[bytes], data: bytes) -> list[Any]:
-    """The values of a log in the event's order. `topics` without the first."""
+    """The decoded values of a log in the event's order. `topics` without the first."""
     from_topics = iter(topics)
     from_data = iter(decode([kind for kind, in_topic in zip(types, indexed, strict=True) if not in_topic], data))
     values = []
     for kind, in_topic in zip(types, indexed, strict=True):
-        value = decode([kind], next(from_topics))[0] if in_topic else next(from_data)
-        values.append(to_python(kind, value))
+        values.append(decode([kind], next(from_topics))[0] if in_topic else next(from_data))
     return values
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -28,7 +29,7 @@ from careledger.cli.session import (
     progress_line,
 )
 from careledger.client import CareLedger
-from careledger.errors import ConfigurationError
+from careledger.errors import ConfigurationError, DeploymentMissing
 from careledger.rehearsal import Actors, rehearse
 
 __all__ = ["app"]
@@ -54,9 +55,9 @@ def deploy(
     policy_administrator: AccountOption = "",
     guardian: AccountOption = "",
     admin_signer: Annotated[str, typer.Option(help="The admin's signer, if it is not the deployer.")] = "",
-    rule_delay: Annotated[int, typer.Option(help="Seconds that a change of rules waits.")] = 172_800,
-    admin_delay: Annotated[int, typer.Option(help="Seconds that an act of the admin waits.")] = 172_800,
-    recovery_delay: Annotated[int, typer.Option(help="Seconds that a recovery waits.")] = 604_800,
+    rule_delay: Annotated[int | None, typer.Option(help="Seconds that a change of rules waits: 2 days.")] = None,
+    admin_delay: Annotated[int | None, typer.Option(help="Seconds that an act of the admin waits: 2 days.")] = None,
+    recovery_delay: Annotated[int | None, typer.Option(help="Seconds that a recovery waits: 7 days.")] = None,
     allow_plain_key_admin: AllowPlainKeyAdmin = False,
     check: Annotated[
         bool, typer.Option("--verify", help="Send nothing; check the chain against the manifest.")
@@ -75,21 +76,16 @@ def deploy(
         verify_deployment(connection, deployments, allow_plain_key_admin, as_json)
         return
     deployer_signer = open_signer(signer)
-    if not connection.is_local and not (admin and registrar and policy_administrator and guardian):
-        raise ConfigurationError(
-            "--admin, --registrar, --policy-administrator, --guardian",
-            f"all four are needed on chain {connection.chain_id}: who rules is not left to a default",
-        )
-    default = deployer_signer.address
-    parameters = Parameters(
-        admin=account_address("admin", admin or default),
-        registrar=account_address("registrar", registrar or default),
-        policy_administrator=account_address("policy administrator", policy_administrator or default),
-        guardian=account_address("guardian", guardian or default),
-        rule_delay_seconds=rule_delay,
-        admin_delay_seconds=admin_delay,
-        recovery_delay_seconds=recovery_delay,
-    )
+    told = {
+        "admin": admin,
+        "registrar": registrar,
+        "policy_administrator": policy_administrator,
+        "guardian": guardian,
+        "rule_delay_seconds": rule_delay,
+        "admin_delay_seconds": admin_delay,
+        "recovery_delay_seconds": recovery_delay,
+    }
+    parameters = choose_parameters(connection, deployments, deployer_signer.address, told)
     deployer = Deployer(
         connection,
         deployer_signer,
@@ -147,6 +143,26 @@ def drill(
     body = [{"title": step.title, "gas_used": step.receipt.gas_used if step.receipt else None} for step in steps]
     total = sum(step.receipt.gas_used for step in steps if step.receipt)
     show(body, as_json, lambda console: console.print(f"drill: passed, {len(steps)} steps, {total:,} gas"))
+
+
+def choose_parameters(connection: Connection, folder: Path, deployer: str, told: dict[str, Any]) -> Parameters:
+    """What the options say; where they are silent, what the manifest says, or else the defaults.
+
+    Who rules has a default, the deployer, on a local chain only. Raises ConfigurationError elsewhere.
+    """
+    chosen = {name: value for name, value in told.items() if value not in (None, "")}
+    accounts = {name: account_address(name, value) for name, value in chosen.items() if isinstance(value, str)}
+    try:
+        known = Deployment.load(folder, connection.chain_id)
+        if known.genesis_hash == connection.genesis_hash():
+            return dataclasses.replace(known.parameters, **{**chosen, **accounts})
+    except DeploymentMissing:
+        pass
+    missing = [name for name in ("admin", "registrar", "policy_administrator", "guardian") if name not in accounts]
+    if missing and not connection.is_local:
+        options = ", ".join("--" + name.replace("_", "-") for name in missing)
+        raise ConfigurationError(options, f"needed on chain {connection.chain_id}: who rules has no default there")
+    return Parameters(**{**dict.fromkeys(missing, deployer), **chosen, **accounts})
 
 
 def verify_deployment(connection: Connection, deployments: Path, allow_plain_key_admin: bool, as_json: bool) -> None:

@@ -14,7 +14,9 @@ from careledger.identity import MemberRole, Reason
 __all__ = ["Name", "ReasonName", "RoleNames", "parse_enum", "time_text"]
 
 Name = Annotated[str, typer.Argument(help="Registered name, or id (0x and 24 hex digits).")]
-ReasonName = Annotated[str, typer.Option("--reason", help=", ".join(reason.name.lower() for reason in Reason))]
+ReasonName = Annotated[
+    str, typer.Option("--reason", help=", ".join(reason.name.lower() for reason in Reason if reason))
+]
 RoleNames = Annotated[
     list[str], typer.Option("--role", help="May be repeated: " + ", ".join(role.name.lower() for role in MemberRole))
 ]

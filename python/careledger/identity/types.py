@@ -1,11 +1,11 @@
-"""What the registry answers, typed. Times are Unix seconds; enums as in IOrganizationRegistry.sol and Roles.sol."""
+"""What the registry answers, typed. Times are Unix seconds."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from careledger.contract_enums import KeyStatus, MemberRole, Reason, Standing
 from careledger.identity.identifiers import Identifier
 
 __all__ = [
@@ -27,58 +27,6 @@ __all__ = [
 
 ZERO_ADDRESS = "0x" + 40 * "0"
 ZERO_HASH = "0x" + 64 * "0"
-
-
-class MemberRole(enum.IntEnum):
-    """What an organization is licensed to do."""
-
-    PAYER = 0
-    PROVIDER = 1
-    LABORATORY = 2
-    MANUFACTURER = 3
-    REPACKAGER = 4
-    WHOLESALER = 5
-    CARRIER = 6
-    DISPENSER = 7
-    REGULATOR = 8
-    AUDITOR = 9
-    DEVICE_OPERATOR = 10
-
-
-class Standing(enum.IntEnum):
-    """Whether the registrar has an organization active, suspended or expelled."""
-
-    UNKNOWN = 0
-    ACTIVE = 1
-    SUSPENDED = 2
-    EXPELLED = 3
-
-
-class KeyStatus(enum.IntEnum):
-    """A key's life."""
-
-    UNKNOWN = 0
-    ACTIVE = 1
-    RETIRED = 2
-    COMPROMISED = 3
-
-
-class Reason(enum.IntEnum):
-    """Why the registrar acted."""
-
-    APPLICATION = 1
-    LICENCE_RENEWED = 2
-    LICENCE_LAPSED = 3
-    SCOPE_CHANGED = 4
-    REGULATOR_ORDER = 5
-    SECURITY_INCIDENT = 6
-    CONTRACT_BREACH = 7
-    FRAUD = 8
-    OWN_REQUEST = 9
-    MERGER = 10
-    CLEARED = 11
-    CLERICAL_ERROR = 12
-    CONTROLLER_LOST = 13
 
 
 @dataclass(frozen=True)

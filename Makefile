@@ -1,0 +1,54 @@
+# make demo | check | test | test-full | build | gas | coverage | bench-NAME | docs | lock | clean
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export MYPYPATH := $(CURDIR)/python
+PY := .venv/bin/python
+# Two workers by default: what a small CI machine has.
+WORKERS ?= 2
+
+.PHONY: help setup setup-analysis build demo check test test-full gas coverage docs lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install everything that check, test and demo need, inside the clone
+	@tools/setup.sh node python
+
+setup-analysis: setup
+	@tools/setup.sh analysis
+
+build: setup ## Compile the contracts; write what the wheel carries of them
+	@$(PY) tools/build.py
+
+demo: setup ## Run the main job end to end on a local Anvil
+	@$(PY) -m careledger demo
+
+check: setup ## The inner loop: formats, lints, types, stale files, quick tests
+	@tools/check.sh
+
+test: setup-analysis ## Every check and test; prints how many fuzz runs and schedules it ran
+	@WORKERS=$(WORKERS) tools/test.sh
+
+test-full: setup-analysis ## The same with every count that the project promises
+	@WORKERS=$(WORKERS) tools/test.sh full
+
+gas: setup ## Measure the gas of every operation beside its snapshot and its ceiling or peer
+	@$(PY) tools/gas.py
+
+coverage: setup ## Coverage of the contracts by the forge tests
+	@$(PY) tools/coverage.py
+
+bench-%: setup ## Run bench/NAME.py; writes build/bench/NAME.json
+	@$(PY) -m bench.$*
+
+docs: setup ## Generate the error list and the command reference
+	@$(PY) tools/docs.py
+
+lock: ## Resolve the pins anew from pyproject.toml and requirements/*.in
+	@tools/lock.sh
+
+clean: ## Remove what was built; keeps what was installed
+	@rm -rf build cache out dist .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
