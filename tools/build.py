@@ -52,6 +52,18 @@ PUBLISHED = [
     "SingleWriter",
 ]
 
+# OpenZeppelin documents these for Solidity programmers; this is what they mean to who made the call.
+LIBRARY_NOTICES = {
+    "AccessManagedUnauthorized": "Thrown when the caller holds no role that may call this.",
+    "AccessManagerAlreadyScheduled": "Thrown when the same call is scheduled already.",
+    "AccessManagerExpired": "Thrown when a scheduled call was not made within a week of its time; schedule it again.",
+    "AccessManagerNotReady": "Thrown when a scheduled call is made before its time.",
+    "AccessManagerNotScheduled": "Thrown when the caller has to schedule this call first: see `governance schedule`.",
+    "AccessManagerUnauthorizedAccount": "Thrown when the account does not hold the role that the manager asks for.",
+    "AccessManagerUnauthorizedCall": "Thrown when the caller may not schedule or execute this call, or not so soon.",
+    "AccessManagerUnauthorizedCancel": "Thrown when the caller is neither who scheduled it, nor its guardian or admin.",
+}
+
 PYTHON_TYPES = {"address": "str", "bool": "bool", "string": "str"}
 IMPORT = re.compile(r"""^\s*import\s[^;]*?["']([^"']+)["'];""", re.MULTILINE)
 
@@ -151,7 +163,11 @@ def declared(contracts: dict[str, dict[str, Any]], kind: str) -> dict[str, tuple
             notice = notices.get(signature, {})
             if isinstance(notice, list):
                 notice = next((text for text in notice if "notice" in text), {})
-            found[signature] = (entry["name"], entry["inputs"], notice.get("notice", "").strip())
+            found[signature] = (
+                entry["name"],
+                entry["inputs"],
+                (LIBRARY_NOTICES.get(entry["name"]) or notice.get("notice", "")).strip(),
+            )
     names = [name for name, _, _ in found.values()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -100,20 +100,20 @@ class AccessManagedRequiredDelay(ContractError):
 
 @dataclass(eq=False)
 class AccessManagedUnauthorized(ContractError):
-    """`AccessManagedUnauthorized(address)`, by OpenZeppelin."""
+    """Thrown when the caller holds no role that may call this."""
 
     SELECTOR: ClassVar[str] = "0x068ca9d8"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "the caller holds no role that may call this."
     TYPES: ClassVar[tuple[str, ...]] = ("address",)
     caller: str
 
 
 @dataclass(eq=False)
 class AccessManagerAlreadyScheduled(ContractError):
-    """`AccessManagerAlreadyScheduled(bytes32)`, by OpenZeppelin."""
+    """Thrown when the same call is scheduled already."""
 
     SELECTOR: ClassVar[str] = "0x813e9459"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "the same call is scheduled already."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
     operation_id: str
 
@@ -129,10 +129,10 @@ class AccessManagerBadConfirmation(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerExpired(ContractError):
-    """`AccessManagerExpired(bytes32)`, by OpenZeppelin."""
+    """Thrown when a scheduled call was not made within a week of its time; schedule it again."""
 
     SELECTOR: ClassVar[str] = "0x78a5d6e4"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "a scheduled call was not made within a week of its time; schedule it again."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
     operation_id: str
 
@@ -159,30 +159,30 @@ class AccessManagerLockedRole(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerNotReady(ContractError):
-    """`AccessManagerNotReady(bytes32)`, by OpenZeppelin."""
+    """Thrown when a scheduled call is made before its time."""
 
     SELECTOR: ClassVar[str] = "0x18cb6b7a"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "a scheduled call is made before its time."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
     operation_id: str
 
 
 @dataclass(eq=False)
 class AccessManagerNotScheduled(ContractError):
-    """`AccessManagerNotScheduled(bytes32)`, by OpenZeppelin."""
+    """Thrown when the caller has to schedule this call first: see `governance schedule`."""
 
     SELECTOR: ClassVar[str] = "0x60a299b0"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "the caller has to schedule this call first: see `governance schedule`."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
     operation_id: str
 
 
 @dataclass(eq=False)
 class AccessManagerUnauthorizedAccount(ContractError):
-    """`AccessManagerUnauthorizedAccount(address,uint64)`, by OpenZeppelin."""
+    """Thrown when the account does not hold the role that the manager asks for."""
 
     SELECTOR: ClassVar[str] = "0xf07e038f"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "the account does not hold the role that the manager asks for."
     TYPES: ClassVar[tuple[str, ...]] = ("address", "uint64")
     msgsender: str
     role_id: int
@@ -190,10 +190,10 @@ class AccessManagerUnauthorizedAccount(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerUnauthorizedCall(ContractError):
-    """`AccessManagerUnauthorizedCall(address,address,bytes4)`, by OpenZeppelin."""
+    """Thrown when the caller may not schedule or execute this call, or not so soon."""
 
     SELECTOR: ClassVar[str] = "0x81c6f24b"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "the caller may not schedule or execute this call, or not so soon."
     TYPES: ClassVar[tuple[str, ...]] = ("address", "address", "bytes4")
     caller: str
     target: str
@@ -202,10 +202,10 @@ class AccessManagerUnauthorizedCall(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerUnauthorizedCancel(ContractError):
-    """`AccessManagerUnauthorizedCancel(address,address,address,bytes4)`, by OpenZeppelin."""
+    """Thrown when the caller is neither who scheduled it, nor its guardian or admin."""
 
     SELECTOR: ClassVar[str] = "0x3fe2751c"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "the caller is neither who scheduled it, nor its guardian or admin."
     TYPES: ClassVar[tuple[str, ...]] = ("address", "address", "address", "bytes4")
     msgsender: str
     caller: str
