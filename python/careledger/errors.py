@@ -69,7 +69,8 @@ class CareLedgerError(Exception):
 
     def fields(self) -> dict[str, Any]:
         """The offending values by name."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))}
+        declared: dict[str, dataclasses.Field[Any]] = getattr(type(self), "__dataclass_fields__", {})
+        return {name: getattr(self, name) for name, field in declared.items() if "ClassVar" not in str(field.type)}
 
 
 @dataclass(eq=False)

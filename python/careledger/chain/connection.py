@@ -172,12 +172,19 @@ class Connection:
             raise
 
     def wait_until(self, timestamp: int) -> None:
-        """Waits until the clock passes a time (Unix seconds). An in-process chain travels there at once."""
+        """Waits until the clock passes a time (Unix seconds). An in-process chain travels there at once.
+
+        A development chain whose pending block is as old as its last one (Ganache) gets an empty block: without it,
+        calls and estimates would never see that time.
+        """
         if self._tester is not None:
             if self.block_time() < timestamp:
                 self._tester.time_travel(timestamp)
             return
         time.sleep(max(0.0, timestamp + 1 - time.time()))
+        if self.is_local and self.block_time("pending") < timestamp:
+            with self.failures("evm_mine"):
+                self.web3.provider.make_request(cast(Any, "evm_mine"), [])
 
     def prepare(
         self, signer: Signer, to: str | None, data: bytes = b"", value_wei: int = 0, gas: int | None = None

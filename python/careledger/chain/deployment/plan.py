@@ -11,7 +11,7 @@ from typing import Any
 
 from careledger.chain.artifacts import artifact
 from careledger.chain.contract import Contract
-from careledger.contract_events import RoleLabel
+from careledger.contract_events import RoleLabel, TargetAdminDelayUpdated
 from careledger.errors import InvalidInput
 
 __all__ = [
@@ -152,7 +152,7 @@ def suite_plan(parameters: Parameters) -> Plan:
         ]
         wanted += [member(role, account, delay) for role, (account, delay) in members.items()]
         if parameters.admin_delay_seconds:
-            wanted.append(target_admin_delay(REGISTRY, registry, parameters.admin_delay_seconds))
+            wanted.append(target_admin_delay(REGISTRY, registry, parameters.admin_delay_seconds, from_block))
             # Last, because from here on the admin too has to wait.
             wanted.append(member(ADMIN, parameters.admin, parameters.admin_delay_seconds))
         return wanted
@@ -205,11 +205,20 @@ def member(role: int, account: str, delay_seconds: int) -> Setting:
     )
 
 
-def target_admin_delay(name: str, target: str, delay_seconds: int) -> Setting:
-    """The seconds that a change of a contract's function roles or of its manager takes."""
-    return Setting(
-        f"{name}: administered with {delay_seconds} s delay",
-        lambda manager: manager.read("getTargetAdminDelay", target) == delay_seconds,
-        "setTargetAdminDelay",
-        (target, delay_seconds),
-    )
+def target_admin_delay(name: str, target: str, delay_seconds: int, from_block: int) -> Setting:
+    """The seconds that a change of a contract's function roles or of its manager takes.
+
+    The manager lets such a delay take effect five days after it is set (AccessManager.minSetback), so what counts is
+    the last one set, which stands only in the manager's events. Until then the admin's own delay protects the contract.
+    """
+
+    def holds(manager: Contract) -> bool:
+        set_last = {
+            entry.event.target: entry.event.delay
+            for entry in manager.connection.logs(manager.address, [TargetAdminDelayUpdated], from_block)
+            if isinstance(entry.event, TargetAdminDelayUpdated)
+        }
+        return set_last.get(target) == delay_seconds
+
+    subject = f"{name}: administered with {delay_seconds} s delay"
+    return Setting(subject, holds, "setTargetAdminDelay", (target, delay_seconds))

@@ -79,11 +79,15 @@ def write(
         content = Account.encrypt(account.key, passphrase, kdf="scrypt", iterations=scrypt_n)
         partial = path.with_name(f".{path.name}.partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            decrypt(partial, lambda: passphrase)  # a key that cannot be read back is lost
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise SignerError(str(path), f"cannot be written: {error.strerror}") from error
     return KeystoreFile(account.address, path)

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Every check and test. Two lanes side by side, contracts and Python, each in a log that is printed if it fails.
+#   tools/test.sh         the counts of every day
+#   tools/test.sh full    every count that the project promises
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p build
+started=$SECONDS
+
+if [ "${1:-}" = full ]; then
+  export FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=256 FOUNDRY_INVARIANT_DEPTH=500
+  full=(--full)
+else
+  full=()
+fi
+
+tools/check.sh
+
+contracts_lane() {
+  forge test --summary
+  .venv/bin/python tools/coverage.py
+  .venv/bin/python tools/analyze.py
+}
+
+python_lane() {
+  .venv/bin/python -m pytest -q -n "${WORKERS:-2}" --dist loadfile "${full[@]}"
+}
+
+contracts_lane >build/test-contracts.log 2>&1 &
+contracts=$!
+failed=0
+python_lane 2>&1 | tee build/test-python.log || failed=1
+wait "$contracts" || { cat build/test-contracts.log; failed=1; echo 'test: the contracts lane failed' >&2; }
+
+echo
+.venv/bin/python tools/counts.py build/test-contracts.log
+echo "test: $((SECONDS - started)) s"
+exit "$failed"
