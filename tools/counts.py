@@ -1,6 +1,6 @@
 """Prints how much the tests tried: fuzz runs, invariant calls, symbolic checks and randomized schedules.
 
-    python tools/counts.py LOG...    logs of `forge test`, `tools/analyze.py` and pytest
+python tools/counts.py LOG...    logs of `forge test`, `tools/analyze.py` and pytest
 """
 
 from __future__ import annotations

@@ -236,7 +236,7 @@ interface IOrganizationRegistry {
     /// @notice Assigns further public identifiers. One that the organization has already is skipped.
     function assignIdentifiers(OrganizationId organization, Identifier[] calldata identifiers) external;
 
-    /// @notice Withdraws a public identifier that was assigned by mistake or has passed on, so that its holder can get it.
+    /// @notice Withdraws a public identifier that was assigned by mistake or has passed on, so another may hold it.
     function withdrawIdentifier(OrganizationId organization, Identifier calldata identifier, Reason reason) external;
 
     /// @notice Commits to changed metadata.
@@ -371,11 +371,11 @@ interface IOrganizationRegistry {
     /// @return Where the organization's contract of this kind is; zero if it published none.
     function contractOf(OrganizationId organization, bytes32 kind) external view returns (address);
 
-    /// @return The id that a name has, admitted or not.
-    function idOf(string calldata name) external pure returns (OrganizationId);
-
     /// @return Seconds from the start of a recovery until it can be completed.
     function recoveryDelay() external view returns (uint32);
+
+    /// @return The id that a name has, admitted or not.
+    function idOf(string calldata name) external pure returns (OrganizationId);
 
     /// @return Seconds that a controller may set a cut-off back; further back needs the registrar.
     function compromiseWindow() external pure returns (uint40);

@@ -99,11 +99,6 @@ abstract contract KeyRegister is IOrganizationRegistry {
         return record.organization == organization && _statusOf(record) == KeyStatus.Active;
     }
 
-    function _requireActiveKey(address key, Key memory record) internal pure {
-        if (record.compromisedSince != 0) revert OrganizationRegistryKeyCompromised(key, record.compromisedSince);
-        if (record.retiredAt != 0) revert OrganizationRegistryKeyRetired(key, record.retiredAt);
-    }
-
     function _organizationOfActiveKey(address key) internal view returns (OrganizationId) {
         Key memory record = _keys[key];
         if (record.organization.isZero()) revert OrganizationRegistryUnknownKey(key);
@@ -115,12 +110,19 @@ abstract contract KeyRegister is IOrganizationRegistry {
         if (time > block.timestamp) revert OrganizationRegistryTimeInFuture(time, _now());
     }
 
-    // ------------------------------------------------------------------ values
-
     /// @dev How far back the key's controller may set a cut-off now.
     function _earliestCutOff(Key memory record) internal view returns (uint40) {
         if (_now() <= record.addedAt + COMPROMISE_WINDOW) return record.addedAt;
         return _now() - COMPROMISE_WINDOW;
+    }
+
+    function _now() internal view returns (uint40) {
+        return uint40(block.timestamp);
+    }
+
+    function _requireActiveKey(address key, Key memory record) internal pure {
+        if (record.compromisedSince != 0) revert OrganizationRegistryKeyCompromised(key, record.compromisedSince);
+        if (record.retiredAt != 0) revert OrganizationRegistryKeyRetired(key, record.retiredAt);
     }
 
     function _statusOf(Key memory record) internal pure returns (KeyStatus) {
@@ -128,9 +130,5 @@ abstract contract KeyRegister is IOrganizationRegistry {
         if (record.compromisedSince != 0) return KeyStatus.Compromised;
         if (record.retiredAt != 0) return KeyStatus.Retired;
         return KeyStatus.Active;
-    }
-
-    function _now() internal view returns (uint40) {
-        return uint40(block.timestamp);
     }
 }

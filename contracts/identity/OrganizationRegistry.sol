@@ -13,8 +13,8 @@ import {OrganizationId, organizationIdOf} from "./OrganizationId.sol";
 import {MemberRole, MemberRoles} from "./Roles.sol";
 
 /// @title OrganizationRegistry
-/// @notice See {IOrganizationRegistry}. Functions that are `restricted` answer to the suite's `AccessManager`; the others
-/// to an organization's controller or keys; none to both.
+/// @notice See {IOrganizationRegistry}. Functions that are `restricted` answer to the suite's `AccessManager`; the
+/// others to an organization's controller or keys; none to both.
 contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     using MembershipHistory for Checkpoints.Trace208;
     using MemberRoles for uint32;
@@ -382,13 +382,13 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IOrganizationRegistry
-    function idOf(string calldata name) external pure returns (OrganizationId) {
-        return organizationIdOf(name);
+    function recoveryDelay() external view returns (uint32) {
+        return _recoveryDelay;
     }
 
     /// @inheritdoc IOrganizationRegistry
-    function recoveryDelay() external view returns (uint32) {
-        return _recoveryDelay;
+    function idOf(string calldata name) external pure returns (OrganizationId) {
+        return organizationIdOf(name);
     }
 
     // ------------------------------------------------------------------ changes
@@ -489,7 +489,7 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
         }
     }
 
-    /// @dev To be called before slot 0 changes: files what held until now. Several changes in one second leave one entry.
+    /// @dev To be called before slot 0 changes: files what held until now. Several changes in a second leave one entry.
     function _keepHistory(OrganizationRecord storage record) private {
         record.history.file(_membership(record));
         record.since = _now();
@@ -546,6 +546,14 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
         if (newController == address(0)) revert OrganizationRegistryNoRecovery(organization);
     }
 
+    function _requireFutureLicence(uint40 licenceExpiry) private view {
+        if (licenceExpiry <= block.timestamp) revert OrganizationRegistryLicencePast(licenceExpiry, _now());
+    }
+
+    function _membership(OrganizationRecord storage record) private view returns (Membership memory) {
+        return Membership(record.memberRoles, record.licenceExpiry, record.standing, record.frozen, record.since);
+    }
+
     function _requireReason(Reason reason) private pure {
         if (reason == Reason.Unspecified) revert OrganizationRegistryReasonMissing();
     }
@@ -554,16 +562,6 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
         if (memberRoles == 0 || memberRoles & ~MemberRoles.ALL != 0) {
             revert OrganizationRegistryInvalidMemberRoles(memberRoles);
         }
-    }
-
-    function _requireFutureLicence(uint40 licenceExpiry) private view {
-        if (licenceExpiry <= block.timestamp) revert OrganizationRegistryLicencePast(licenceExpiry, _now());
-    }
-
-    // ------------------------------------------------------------------ values
-
-    function _membership(OrganizationRecord storage record) private view returns (Membership memory) {
-        return Membership(record.memberRoles, record.licenceExpiry, record.standing, record.frozen, record.since);
     }
 
     /// @dev 1 to 64 of a-z, 0-9, dot and hyphen.

@@ -33,7 +33,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 __all__ = [
     "BytecodeMismatch",

@@ -56,7 +56,14 @@ def _candidates(error: BaseException) -> Iterator[Any]:
     response = getattr(error, "rpc_response", None)
     if isinstance(response, dict) and isinstance(response.get("error"), dict):
         yield from _nested(response["error"].get("data"))
-    yield from error.args
+    # web3 shows an in-process revert with one text argument as that text; what it was made from has the bytes.
+    if type(error.__context__).__name__ == "TransactionFailed":
+        yield from _candidates(error.__context__)
+    for argument in error.args:
+        if isinstance(argument, BaseException):
+            yield from _candidates(argument)
+        else:
+            yield argument
     if error.__cause__ is not None:
         yield from _candidates(error.__cause__)
 

@@ -9,8 +9,15 @@ from enum import IntEnum
 from typing import Any
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import EncodingError
 from eth_utils.abi import collapse_if_tuple
-from eth_utils.address import is_address, to_canonical_address, to_checksum_address
+from eth_utils.address import (
+    is_address,
+    is_checksum_address,
+    is_checksum_formatted_address,
+    to_canonical_address,
+    to_checksum_address,
+)
 from eth_utils.crypto import keccak
 
 from careledger.errors import InvalidInput
@@ -31,7 +38,7 @@ ARRAY = re.compile(r"^(.*)\[\d*\]$")
 
 def account_address(name: str, address: str) -> str:
     """A checksummed address. Raises InvalidInput, also for a wrong checksum."""
-    if not is_address(address):
+    if not is_address(address) or (is_checksum_formatted_address(address) and not is_checksum_address(address)):
         raise InvalidInput(
             name, address, "is not an address: 0x and 40 hex digits, with a right checksum if in mixed case"
         )
@@ -50,14 +57,15 @@ def to_python(kind: str, value: Any) -> Any:
 def encode_call(function: dict[str, Any], arguments: tuple[Any, ...]) -> bytes:
     """The calldata of a call: selector and arguments.
 
-    Raises TypeError if the number of arguments is wrong, and eth_abi's EncodingError for a value outside its type.
+    Raises TypeError if the number of arguments is wrong, InvalidInput for a value that is not of its type.
     """
     inputs = function["inputs"]
     if len(arguments) != len(inputs):
         raise TypeError(f"{function['name']} takes {len(inputs)} arguments, not {len(arguments)}")
     types = [collapse_if_tuple(field) for field in inputs]
     selector = keccak(text=f"{function['name']}({','.join(types)})")[:4]
-    return selector + encode(types, [_to_abi(field, value) for field, value in zip(inputs, arguments, strict=True)])
+    values = [_checked(field, value) for field, value in zip(inputs, arguments, strict=True)]
+    return selector + encode(types, values)
 
 
 def decode_arguments(function: dict[str, Any], data: bytes) -> list[Any]:
@@ -96,6 +104,17 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
+def _checked(field: dict[str, Any], value: Any) -> Any:
+    """The value as eth_abi takes it, tried."""
+    kind = collapse_if_tuple(field)
+    try:
+        converted = _to_abi(field, value)
+        encode([kind], [converted])
+    except (EncodingError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise InvalidInput(field["name"] or kind, str(value), f"is not a {kind}: {error}") from None
+    return converted
+
+
 def _to_abi(field: dict[str, Any], value: Any) -> Any:
     kind = field["type"]
     if array := ARRAY.match(kind):
@@ -103,10 +122,13 @@ def _to_abi(field: dict[str, Any], value: Any) -> Any:
     if kind == "tuple":
         items = [value[snake_case(part["name"])] for part in field["components"]] if isinstance(value, dict) else value
         return tuple(_to_abi(part, item) for part, item in zip(field["components"], items, strict=True))
-    if kind.startswith("bytes") and isinstance(value, str):
-        return bytes.fromhex(value.removeprefix("0x"))
+    if kind.startswith("bytes"):
+        content = bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else value
+        if kind != "bytes" and len(content) != int(kind[5:]):
+            raise ValueError(f"{len(content)} bytes long")  # eth_abi would fill it up
+        return content
     if kind == "address":
-        return to_canonical_address(value)
+        return to_canonical_address(account_address(field["name"] or kind, value))
     return value
 
 
