@@ -10,7 +10,9 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 abstract contract Haltable is AccessManaged {
     uint40 private _haltedAt; // Unix seconds; 0 while running
 
+    /// @notice The contract was halted.
     event Halted(address indexed caller);
+    /// @notice The contract runs again.
     event Resumed(address indexed caller);
 
     /// @notice Thrown when a call does not work while the contract is halted.

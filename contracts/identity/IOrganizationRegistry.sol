@@ -104,6 +104,7 @@ interface IOrganizationRegistry {
         bool contested;
     }
 
+    /// @notice An organization was admitted; its identifiers follow as `IdentifierAssigned`.
     event OrganizationAdmitted(
         OrganizationId indexed organization,
         address indexed controller,
@@ -113,36 +114,56 @@ interface IOrganizationRegistry {
         bytes32 metadataCommitment,
         Reason reason
     );
+    /// @notice An organization was given a public identifier.
     event IdentifierAssigned(OrganizationId indexed organization, bytes32 indexed scheme, bytes32 indexed value);
+    /// @notice The commitment to an organization's metadata changed.
     event MetadataCommitted(OrganizationId indexed organization, bytes32 metadataCommitment, Reason reason);
+    /// @notice A public identifier was taken from an organization.
     event IdentifierWithdrawn(
         OrganizationId indexed organization, bytes32 indexed scheme, bytes32 indexed value, Reason reason
     );
+    /// @notice A licence got a new expiry, Unix seconds.
     event LicenceRenewed(OrganizationId indexed organization, uint40 licenceExpiry, Reason reason);
+    /// @notice An organization's member roles changed to `memberRoles`, bit n = MemberRole n.
     event MemberRolesChanged(OrganizationId indexed organization, uint32 memberRoles, Reason reason);
+    /// @notice An organization was suspended.
     event OrganizationSuspended(OrganizationId indexed organization, Reason reason);
+    /// @notice A suspended organization was reinstated.
     event OrganizationReinstated(OrganizationId indexed organization, Reason reason);
+    /// @notice An organization was expelled for good.
     event OrganizationExpelled(OrganizationId indexed organization, Reason reason);
+    /// @notice A key began to act for an organization.
     event KeyAdded(OrganizationId indexed organization, address indexed key);
+    /// @notice A key was retired.
     event KeyRetired(OrganizationId indexed organization, address indexed key);
+    /// @notice A key was reported compromised, or its cut-off moved back. Through `AccessManager.execute` the reporter is
+    /// the manager.
     event KeyCompromised(
         OrganizationId indexed organization, address indexed key, uint40 compromisedSince, address reporter
     );
+    /// @notice An organization was offered to another controller; zero withdrew the offer.
     event ControllerTransferStarted(
         OrganizationId indexed organization, address indexed controller, address indexed pendingController
     );
+    /// @notice An organization has a new controller; an offer made before is void.
     event ControllerTransferred(
         OrganizationId indexed organization, address indexed previousController, address indexed controller
     );
+    /// @notice A recovery began. It can be completed from `readyAt` on, Unix seconds; an offer made before is void.
     event RecoveryStarted(
         OrganizationId indexed organization, address indexed newController, uint40 readyAt, Reason reason
     );
+    /// @notice The registrar called off a recovery.
     event RecoveryCancelled(OrganizationId indexed organization, address indexed newController, Reason reason);
+    /// @notice A recovery was contested: the organization is frozen.
     event RecoveryContested(OrganizationId indexed organization, address indexed newController, address contestant);
+    /// @notice The admin decided. Upheld, `newController` may complete the recovery; else it and a freeze ended.
     event RecoverySettled(
         OrganizationId indexed organization, address indexed newController, bool upheld, Reason reason
     );
+    /// @notice A recovery was completed, and with it a freeze ended.
     event RecoveryCompleted(OrganizationId indexed organization, address indexed newController);
+    /// @notice An organization published where its contract of a kind is; zero withdrew it.
     event ContractPublished(
         OrganizationId indexed organization, bytes32 indexed kind, address indexed published, address previous
     );
@@ -268,7 +289,7 @@ interface IOrganizationRegistry {
 
     /// @notice Decides a contested recovery, or ends one that is not contested.
     /// @param newController Who gets the organization: the one contested or, corrected, another; it stays frozen until
-    /// that controller completes the recovery. Zero rejects the recovery and ends a freeze.
+    /// that controller completes the recovery, which it may at once. Zero rejects the recovery and ends a freeze.
     function settleRecovery(OrganizationId organization, address newController, Reason reason) external;
 
     // ------------------------------------------------------------------ the guardian's
@@ -281,7 +302,8 @@ interface IOrganizationRegistry {
 
     /// @notice Adds a key, which proves possession by its signature over
     /// `KeyPossession(bytes12 organization,address key,uint256 deadline)`. An ERC-1271 wallet can be a key.
-    /// A key that is active for the organization already is left as it is.
+    /// A key that is active for the organization already is left as it is. Standing does not matter: an organization
+    /// that is to finish what it began needs a key.
     /// @param deadline Unix seconds until which the signature counts.
     /// @param signature The key's signature.
     function addKey(OrganizationId organization, address key, uint256 deadline, bytes calldata signature) external;

@@ -74,7 +74,9 @@ abstract contract KeyRegister is IOrganizationRegistry {
             record.reportedAt = _now();
         } else {
             Checkpoints.Trace208 storage reports = _cutOffReports[key];
+            // slither-disable-next-line unused-return
             if (reports.length() == 0) reports.push(END_OF_TIME - current, record.reportedAt);
+            // slither-disable-next-line unused-return
             reports.push(END_OF_TIME - since, _now());
         }
         emit KeyCompromised(record.organization, key, since, msg.sender);

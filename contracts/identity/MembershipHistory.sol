@@ -11,6 +11,7 @@ library MembershipHistory {
 
     /// @notice Files a membership that ends now. Several that began in the same second leave only the last.
     function file(Checkpoints.Trace208 storage history, IOrganizationRegistry.Membership memory past) internal {
+        // slither-disable-next-line unused-return
         history.push(past.since, pack(past));
     }
 

@@ -462,9 +462,10 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
 
     /// @dev Makes the caller the controller; whatever transfer was offered before is void.
     function _setController(OrganizationId organization, OrganizationRecord storage record) private {
-        emit ControllerTransferred(organization, record.controller, msg.sender);
+        address previous = record.controller;
         record.controller = msg.sender;
         record.pendingController = address(0);
+        emit ControllerTransferred(organization, previous, msg.sender);
     }
 
     function _contestRecovery(OrganizationId organization, address newController) private {

@@ -9,7 +9,9 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 abstract contract Replaceable is AccessManaged {
     uint40 private _closedAt; // Unix seconds; 0 while open
 
+    /// @notice The version takes new work from here on.
     event OpenedToNewWork();
+    /// @notice The version takes no new work from here on.
     event ClosedToNewWork();
 
     /// @notice Thrown when new work is brought to a version that is closed to it.
@@ -41,6 +43,7 @@ abstract contract Replaceable is AccessManaged {
 
     /// @return Whether the version takes new work.
     function isOpenToNewWork() external view returns (bool) {
+        // slither-disable-next-line incorrect-equality (zero is the mark of an open version, not a time)
         return _closedAt == 0;
     }
 

@@ -11,12 +11,15 @@ import {Replaceable} from "./Replaceable.sol";
 abstract contract SingleWriter is AccessManaged {
     address private _writer;
 
+    /// @notice The ledger has another writer; zero for none.
     event WriterChanged(address indexed previousWriter, address indexed writer);
 
     /// @notice Thrown when an account other than the writer writes.
     error SingleWriterNotWriter(address caller, address writer);
     /// @notice Thrown when a version that hands the ledger over, or takes it, is open to new work.
     error SingleWriterStillOpen(address version);
+    /// @notice Thrown when what is to write is not a `Replaceable`.
+    error SingleWriterNotAVersion(address account);
 
     modifier onlyWriter() {
         if (msg.sender != _writer) revert SingleWriterNotWriter(msg.sender, _writer);
@@ -29,8 +32,9 @@ abstract contract SingleWriter is AccessManaged {
     function setWriter(address writer_) external restricted {
         _requireClosed(_writer);
         _requireClosed(writer_);
-        emit WriterChanged(_writer, writer_);
+        address previous = _writer;
         _writer = writer_;
+        emit WriterChanged(previous, writer_);
     }
 
     /// @return The version that may write; zero for none.
@@ -39,6 +43,12 @@ abstract contract SingleWriter is AccessManaged {
     }
 
     function _requireClosed(address version) private view {
-        if (version != address(0) && Replaceable(version).isOpenToNewWork()) revert SingleWriterStillOpen(version);
+        if (version == address(0)) return;
+        if (version.code.length == 0) revert SingleWriterNotAVersion(version);
+        try Replaceable(version).isOpenToNewWork() returns (bool open) {
+            if (open) revert SingleWriterStillOpen(version);
+        } catch {
+            revert SingleWriterNotAVersion(version);
+        }
     }
 }

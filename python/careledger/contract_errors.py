@@ -71,6 +71,7 @@ __all__ = [
     "ReplaceableClosed",
     "ReplaceableOpen",
     "SafeCastOverflowedUintDowncast",
+    "SingleWriterNotAVersion",
     "SingleWriterNotWriter",
     "SingleWriterStillOpen",
     "StringTooLong",
@@ -683,6 +684,16 @@ class SafeCastOverflowedUintDowncast(ContractError):
 
 
 @dataclass(eq=False)
+class SingleWriterNotAVersion(ContractError):
+    """Thrown when what is to write is not a `Replaceable`."""
+
+    SELECTOR: ClassVar[str] = "0x6c7c3da5"
+    SUMMARY: ClassVar[str] = "what is to write is not a `Replaceable`."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    account: str
+
+
+@dataclass(eq=False)
 class SingleWriterNotWriter(ContractError):
     """Thrown when an account other than the writer writes."""
 
@@ -743,6 +754,7 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x60a299b0": AccessManagerNotScheduled,
     "0x62ed84a4": ReplaceableClosed,
     "0x680fb875": HaltableHalted,
+    "0x6c7c3da5": SingleWriterNotAVersion,
     "0x6dfcc650": SafeCastOverflowedUintDowncast,
     "0x6e429803": OrganizationRegistryInvalidIdentifier,
     "0x72ba11ef": OrganizationRegistryTimeInFuture,

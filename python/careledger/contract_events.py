@@ -81,7 +81,7 @@ class AuthorityUpdated(ContractEvent):
 
 @dataclass(frozen=True)
 class ClosedToNewWork(ContractEvent):
-    """`ClosedToNewWork()`"""
+    """The version takes no new work from here on."""
 
     TOPIC: ClassVar[str] = "0x20107a0bce7b41e2953ba2ba12c72d3e6f78bcc717ef73c873067d2efe71f2c8"
     INDEXED: ClassVar[tuple[bool, ...]] = ()
@@ -90,7 +90,7 @@ class ClosedToNewWork(ContractEvent):
 
 @dataclass(frozen=True)
 class ContractPublished(ContractEvent):
-    """`ContractPublished(bytes12,bytes32,address,address)`"""
+    """An organization published where its contract of a kind is; zero withdrew it."""
 
     TOPIC: ClassVar[str] = "0xeefcc629a295530ef2d50a7a25b8f080535d8d05106e02913983a2d3ef5400dd"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
@@ -103,7 +103,7 @@ class ContractPublished(ContractEvent):
 
 @dataclass(frozen=True)
 class ControllerTransferStarted(ContractEvent):
-    """`ControllerTransferStarted(bytes12,address,address)`"""
+    """An organization was offered to another controller; zero withdrew the offer."""
 
     TOPIC: ClassVar[str] = "0x3eddbb84f6be27a5dfc6c657cbe4828aa30181ae83b43e4dededb51d953e3044"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
@@ -115,7 +115,7 @@ class ControllerTransferStarted(ContractEvent):
 
 @dataclass(frozen=True)
 class ControllerTransferred(ContractEvent):
-    """`ControllerTransferred(bytes12,address,address)`"""
+    """An organization has a new controller; an offer made before is void."""
 
     TOPIC: ClassVar[str] = "0xdcb05815504481781a7f00b93bfb0fe19c1a133fc53d99187bf18b30fca8da24"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
@@ -136,7 +136,7 @@ class EIP712DomainChanged(ContractEvent):
 
 @dataclass(frozen=True)
 class Halted(ContractEvent):
-    """`Halted(address)`"""
+    """The contract was halted."""
 
     TOPIC: ClassVar[str] = "0x3b7172ab619202d651b1c577912afaf1ba761f0f197af15c3d0ea5c4b7600ce9"
     INDEXED: ClassVar[tuple[bool, ...]] = (True,)
@@ -146,7 +146,7 @@ class Halted(ContractEvent):
 
 @dataclass(frozen=True)
 class IdentifierAssigned(ContractEvent):
-    """`IdentifierAssigned(bytes12,bytes32,bytes32)`"""
+    """An organization was given a public identifier."""
 
     TOPIC: ClassVar[str] = "0x789f516f4eb5452726e058dfc91dc195306bb5dd15a6a5c5c6224efa65105435"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
@@ -158,7 +158,7 @@ class IdentifierAssigned(ContractEvent):
 
 @dataclass(frozen=True)
 class IdentifierWithdrawn(ContractEvent):
-    """`IdentifierWithdrawn(bytes12,bytes32,bytes32,uint8)`"""
+    """A public identifier was taken from an organization."""
 
     TOPIC: ClassVar[str] = "0xc6ed5643428d32850199ca0c789aaadfe379eeafae19925a20584a3f867866b5"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
@@ -172,7 +172,7 @@ class IdentifierWithdrawn(ContractEvent):
 
 @dataclass(frozen=True)
 class KeyAdded(ContractEvent):
-    """`KeyAdded(bytes12,address)`"""
+    """A key began to act for an organization."""
 
     TOPIC: ClassVar[str] = "0xa99ea2de1bf215894372e041f570d16624e4caf412b0a007f54571d5b8b515bf"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
@@ -183,7 +183,7 @@ class KeyAdded(ContractEvent):
 
 @dataclass(frozen=True)
 class KeyCompromised(ContractEvent):
-    """`KeyCompromised(bytes12,address,uint40,address)`"""
+    """A key was reported compromised, or its cut-off moved back. Through `AccessManager.execute` the reporter is the manager."""
 
     TOPIC: ClassVar[str] = "0xe0788a7d76d82b032852643b065cbc619f98b2fa8108f0d3ebcc33d3351fd748"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
@@ -196,7 +196,7 @@ class KeyCompromised(ContractEvent):
 
 @dataclass(frozen=True)
 class KeyRetired(ContractEvent):
-    """`KeyRetired(bytes12,address)`"""
+    """A key was retired."""
 
     TOPIC: ClassVar[str] = "0xc076ff6527c83cc00f843a5f73ffc03cfe398453d2084790fa6a3b651e3aa31f"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
@@ -207,7 +207,7 @@ class KeyRetired(ContractEvent):
 
 @dataclass(frozen=True)
 class LicenceRenewed(ContractEvent):
-    """`LicenceRenewed(bytes12,uint40,uint8)`"""
+    """A licence got a new expiry, Unix seconds."""
 
     TOPIC: ClassVar[str] = "0xc41261bda2c58a6d8554fa2790d317e0e2b4f03fa984810674e3b1f11432453a"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
@@ -220,7 +220,7 @@ class LicenceRenewed(ContractEvent):
 
 @dataclass(frozen=True)
 class MemberRolesChanged(ContractEvent):
-    """`MemberRolesChanged(bytes12,uint32,uint8)`"""
+    """An organization's member roles changed to `memberRoles`, bit n = MemberRole n."""
 
     TOPIC: ClassVar[str] = "0xa6c710a9bf08103bdf00dc4e6cad6050a3397b4685c828b6cdcd6cc79b3bf664"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
@@ -233,7 +233,7 @@ class MemberRolesChanged(ContractEvent):
 
 @dataclass(frozen=True)
 class MetadataCommitted(ContractEvent):
-    """`MetadataCommitted(bytes12,bytes32,uint8)`"""
+    """The commitment to an organization's metadata changed."""
 
     TOPIC: ClassVar[str] = "0x295bfbbb7663a5b257dee611e696971916ac73e3d60b6cdba8c3060a5246ff78"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
@@ -246,7 +246,7 @@ class MetadataCommitted(ContractEvent):
 
 @dataclass(frozen=True)
 class OpenedToNewWork(ContractEvent):
-    """`OpenedToNewWork()`"""
+    """The version takes new work from here on."""
 
     TOPIC: ClassVar[str] = "0x57278b4df3afc170f45ac9c66c9a3315dd7f3268b02778f2b306344c04147aa7"
     INDEXED: ClassVar[tuple[bool, ...]] = ()
@@ -292,7 +292,7 @@ class OperationScheduled(ContractEvent):
 
 @dataclass(frozen=True)
 class OrganizationAdmitted(ContractEvent):
-    """`OrganizationAdmitted(bytes12,address,string,uint32,uint40,bytes32,uint8)`"""
+    """An organization was admitted; its identifiers follow as `IdentifierAssigned`."""
 
     TOPIC: ClassVar[str] = "0x94fb155a85ebe06c2406f60962b0619eda20a6b5240dd12bd10ecfff123fd582"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False, False)
@@ -309,7 +309,7 @@ class OrganizationAdmitted(ContractEvent):
 
 @dataclass(frozen=True)
 class OrganizationExpelled(ContractEvent):
-    """`OrganizationExpelled(bytes12,uint8)`"""
+    """An organization was expelled for good."""
 
     TOPIC: ClassVar[str] = "0xfd889bb7c30b2feb160aeb1553e67e921bceba98227947ab8dd750096ac531ae"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
@@ -321,7 +321,7 @@ class OrganizationExpelled(ContractEvent):
 
 @dataclass(frozen=True)
 class OrganizationReinstated(ContractEvent):
-    """`OrganizationReinstated(bytes12,uint8)`"""
+    """A suspended organization was reinstated."""
 
     TOPIC: ClassVar[str] = "0xaedfdb04e72be7a8a0019beea2c271e21f6c415e04cec5d8264988e905cbf60e"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
@@ -333,7 +333,7 @@ class OrganizationReinstated(ContractEvent):
 
 @dataclass(frozen=True)
 class OrganizationSuspended(ContractEvent):
-    """`OrganizationSuspended(bytes12,uint8)`"""
+    """An organization was suspended."""
 
     TOPIC: ClassVar[str] = "0x37120af69dc87b51de7ab6e402f18c1c9be6b5c1c2856bd3f1be6616ebef8255"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
@@ -345,7 +345,7 @@ class OrganizationSuspended(ContractEvent):
 
 @dataclass(frozen=True)
 class RecoveryCancelled(ContractEvent):
-    """`RecoveryCancelled(bytes12,address,uint8)`"""
+    """The registrar called off a recovery."""
 
     TOPIC: ClassVar[str] = "0x33226c57da80ed7bc10cc69c395f519bb460c7385fc0bf080b0660907749c9ad"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
@@ -358,7 +358,7 @@ class RecoveryCancelled(ContractEvent):
 
 @dataclass(frozen=True)
 class RecoveryCompleted(ContractEvent):
-    """`RecoveryCompleted(bytes12,address)`"""
+    """A recovery was completed, and with it a freeze ended."""
 
     TOPIC: ClassVar[str] = "0xff5e58c7dc0c8d8c86ee5510cf8660693811a05cb79db95f24e485b728418955"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
@@ -369,7 +369,7 @@ class RecoveryCompleted(ContractEvent):
 
 @dataclass(frozen=True)
 class RecoveryContested(ContractEvent):
-    """`RecoveryContested(bytes12,address,address)`"""
+    """A recovery was contested: the organization is frozen."""
 
     TOPIC: ClassVar[str] = "0x68a746ffc55649c8f9eea59c6439dd1874a29d1d6cfd3e8d091ae2413ce800a7"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
@@ -381,7 +381,7 @@ class RecoveryContested(ContractEvent):
 
 @dataclass(frozen=True)
 class RecoverySettled(ContractEvent):
-    """`RecoverySettled(bytes12,address,bool,uint8)`"""
+    """The admin decided. Upheld, `newController` may complete the recovery; else it and a freeze ended."""
 
     TOPIC: ClassVar[str] = "0xb60531a28d00961da0242631532279d547a46ba5f5added5793404bcdf884c05"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
@@ -395,7 +395,7 @@ class RecoverySettled(ContractEvent):
 
 @dataclass(frozen=True)
 class RecoveryStarted(ContractEvent):
-    """`RecoveryStarted(bytes12,address,uint40,uint8)`"""
+    """A recovery began. It can be completed from `readyAt` on, Unix seconds; an offer made before is void."""
 
     TOPIC: ClassVar[str] = "0x8fcf7427fef265bbff719f7e863de7ca1b94bd5c39088f84228bd209d2e74cd8"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
@@ -409,7 +409,7 @@ class RecoveryStarted(ContractEvent):
 
 @dataclass(frozen=True)
 class Resumed(ContractEvent):
-    """`Resumed(address)`"""
+    """The contract runs again."""
 
     TOPIC: ClassVar[str] = "0x5d287a3a02ade76478d8449abebe9dc45b38421247132b68127dd3cd6c05f3cf"
     INDEXED: ClassVar[tuple[bool, ...]] = (True,)
@@ -569,7 +569,7 @@ class TaskWithdrawn(ContractEvent):
 
 @dataclass(frozen=True)
 class WriterChanged(ContractEvent):
-    """`WriterChanged(address,address)`"""
+    """The ledger has another writer; zero for none."""
 
     TOPIC: ClassVar[str] = "0x8af12c858fbc2fbff99e242123a276a600c4ee4bf943a876074e32b72c5570e9"
     INDEXED: ClassVar[tuple[bool, ...]] = (True, True)

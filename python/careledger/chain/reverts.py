@@ -57,8 +57,9 @@ def _candidates(error: BaseException) -> Iterator[Any]:
     if isinstance(response, dict) and isinstance(response.get("error"), dict):
         yield from _nested(response["error"].get("data"))
     # web3 shows an in-process revert with one text argument as that text; what it was made from has the bytes.
-    if type(error.__context__).__name__ == "TransactionFailed":
-        yield from _candidates(error.__context__)
+    context = error.__context__
+    if context is not None and type(context).__name__ == "TransactionFailed":
+        yield from _candidates(context)
     for argument in error.args:
         if isinstance(argument, BaseException):
             yield from _candidates(argument)

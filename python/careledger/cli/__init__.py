@@ -10,7 +10,7 @@ from __future__ import annotations
 import typer
 
 from careledger._version import __version__
-from careledger.cli import deploy, governance, keys, node, org, output, vault
+from careledger.cli import demo, deploy, governance, keys, node, org, output, vault
 from careledger.errors import CareLedgerError
 
 __all__ = ["app", "main"]
@@ -24,6 +24,7 @@ app = typer.Typer(
 
 
 app.command("node")(node.node)
+app.command("demo")(demo.demo)
 app.add_typer(deploy.app, name="deploy")
 app.add_typer(org.app, name="org")
 app.add_typer(governance.app, name="governance")

@@ -28,7 +28,10 @@ __all__ = ["demo"]
 
 
 def demo(
-    rpc: Annotated[str | None, typer.Option("--rpc", metavar="URL", help="Run on this node's chain.")] = None,
+    rpc: Annotated[
+        str | None,
+        typer.Option("--rpc", metavar="URL", envvar="CARELEDGER_DEMO_RPC", help="Run on this node's chain."),
+    ] = None,
     keystore: Annotated[
         Path | None,
         typer.Option(help="The encrypted keystore file of the account that pays; needed outside a local chain."),

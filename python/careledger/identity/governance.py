@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_abi.abi import encode
+from eth_utils.address import is_address
 from eth_utils.crypto import keccak
 
 from careledger.chain.artifacts import artifact, artifact_names
@@ -213,7 +214,7 @@ class Governance:
         for contract in self._contracts.values():
             if contract.address.lower() == name_or_address.lower():
                 return contract
-        if name_or_address.startswith("0x") and len(name_or_address) == 42:
+        if is_address(name_or_address):
             code = self._manager.connection.code(name_or_address)
             for name in artifact_names():
                 if artifact(name).runtime and artifact(name).matches(code):
