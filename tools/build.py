@@ -244,7 +244,7 @@ def error_module(contracts: dict[str, dict[str, Any]]) -> str:
         selectors[selector] = name
         summary = re.sub(r"^Thrown when ", "", notice)
         body += ["", "", "@dataclass(eq=False)", f"class {name}(ContractError):"]
-        body += [f'    """{notice or f"`{signature}`, by OpenZeppelin."}"""', ""]
+        body += [f'    """{notice or f"`{signature}`"}"""', ""]
         body += [f'    SELECTOR: ClassVar[str] = "{selector}"', f"    SUMMARY: ClassVar[str] = {json.dumps(summary)}"]
         body += fields(inputs)
     body += ["", "", "BY_SELECTOR: dict[str, type[ContractError]] = {"]

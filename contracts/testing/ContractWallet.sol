@@ -2,24 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
-/// @notice For tests: the smallest contract account. One owner signs for it and calls through it.
+/// @notice For tests: the smallest contract account. One owner signs for it.
 contract ContractWallet is IERC1271 {
     address private immutable _owner;
 
-    /// @notice Thrown when an account other than the owner calls.
-    error ContractWalletNotOwner(address caller);
-
     constructor(address owner) {
         _owner = owner;
-    }
-
-    /// @notice Calls another contract.
-    function perform(address target, bytes calldata data) external returns (bytes memory) {
-        if (msg.sender != _owner) revert ContractWalletNotOwner(msg.sender);
-        return Address.functionCall(target, data);
     }
 
     /// @inheritdoc IERC1271

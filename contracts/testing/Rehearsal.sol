@@ -45,7 +45,9 @@ contract RehearsalWork is Haltable, Replaceable {
     event TaskFinished(bytes32 indexed task, OrganizationId indexed organization);
     event TaskWithdrawn(bytes32 indexed task, OrganizationId indexed organization);
 
+    /// @notice Thrown when a task is begun that an organization has begun already.
     error RehearsalWorkTaskTaken(bytes32 task, OrganizationId organization);
+    /// @notice Thrown when a task is not one that the caller's organization has under way.
     error RehearsalWorkNotYours(bytes32 task, OrganizationId organization);
 
     constructor(address authority, IOrganizationRegistry registry, RehearsalLedger ledger) AccessManaged(authority) {

@@ -80,7 +80,7 @@ __all__ = [
 
 @dataclass(eq=False)
 class AccessManagedInvalidAuthority(ContractError):
-    """`AccessManagedInvalidAuthority(address)`, by OpenZeppelin."""
+    """`AccessManagedInvalidAuthority(address)`"""
 
     SELECTOR: ClassVar[str] = "0xc2f31e5e"
     SUMMARY: ClassVar[str] = ""
@@ -90,7 +90,7 @@ class AccessManagedInvalidAuthority(ContractError):
 
 @dataclass(eq=False)
 class AccessManagedRequiredDelay(ContractError):
-    """`AccessManagedRequiredDelay(address,uint32)`, by OpenZeppelin."""
+    """`AccessManagedRequiredDelay(address,uint32)`"""
 
     SELECTOR: ClassVar[str] = "0xaf77169d"
     SUMMARY: ClassVar[str] = ""
@@ -121,7 +121,7 @@ class AccessManagerAlreadyScheduled(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerBadConfirmation(ContractError):
-    """`AccessManagerBadConfirmation()`, by OpenZeppelin."""
+    """`AccessManagerBadConfirmation()`"""
 
     SELECTOR: ClassVar[str] = "0x5f159e63"
     SUMMARY: ClassVar[str] = ""
@@ -140,7 +140,7 @@ class AccessManagerExpired(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerInvalidInitialAdmin(ContractError):
-    """`AccessManagerInvalidInitialAdmin(address)`, by OpenZeppelin."""
+    """`AccessManagerInvalidInitialAdmin(address)`"""
 
     SELECTOR: ClassVar[str] = "0x0813ada2"
     SUMMARY: ClassVar[str] = ""
@@ -150,7 +150,7 @@ class AccessManagerInvalidInitialAdmin(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerLockedRole(ContractError):
-    """`AccessManagerLockedRole(uint64)`, by OpenZeppelin."""
+    """`AccessManagerLockedRole(uint64)`"""
 
     SELECTOR: ClassVar[str] = "0x1871a90c"
     SUMMARY: ClassVar[str] = ""
@@ -216,7 +216,7 @@ class AccessManagerUnauthorizedCancel(ContractError):
 
 @dataclass(eq=False)
 class AccessManagerUnauthorizedConsume(ContractError):
-    """`AccessManagerUnauthorizedConsume(address)`, by OpenZeppelin."""
+    """`AccessManagerUnauthorizedConsume(address)`"""
 
     SELECTOR: ClassVar[str] = "0x320ff748"
     SUMMARY: ClassVar[str] = ""
@@ -226,7 +226,7 @@ class AccessManagerUnauthorizedConsume(ContractError):
 
 @dataclass(eq=False)
 class AddressEmptyCode(ContractError):
-    """`AddressEmptyCode(address)`, by OpenZeppelin."""
+    """`AddressEmptyCode(address)`"""
 
     SELECTOR: ClassVar[str] = "0x9996b315"
     SUMMARY: ClassVar[str] = ""
@@ -236,7 +236,7 @@ class AddressEmptyCode(ContractError):
 
 @dataclass(eq=False)
 class CheckpointUnorderedInsertion(ContractError):
-    """`CheckpointUnorderedInsertion()`, by OpenZeppelin."""
+    """`CheckpointUnorderedInsertion()`"""
 
     SELECTOR: ClassVar[str] = "0x2520601d"
     SUMMARY: ClassVar[str] = ""
@@ -245,7 +245,7 @@ class CheckpointUnorderedInsertion(ContractError):
 
 @dataclass(eq=False)
 class FailedCall(ContractError):
-    """`FailedCall()`, by OpenZeppelin."""
+    """`FailedCall()`"""
 
     SELECTOR: ClassVar[str] = "0xd6bda275"
     SUMMARY: ClassVar[str] = ""
@@ -273,7 +273,7 @@ class HaltableNotHalted(ContractError):
 
 @dataclass(eq=False)
 class InsufficientBalance(ContractError):
-    """`InsufficientBalance(uint256,uint256)`, by OpenZeppelin."""
+    """`InsufficientBalance(uint256,uint256)`"""
 
     SELECTOR: ClassVar[str] = "0xcf479181"
     SUMMARY: ClassVar[str] = ""
@@ -284,7 +284,7 @@ class InsufficientBalance(ContractError):
 
 @dataclass(eq=False)
 class InvalidShortString(ContractError):
-    """`InvalidShortString()`, by OpenZeppelin."""
+    """`InvalidShortString()`"""
 
     SELECTOR: ClassVar[str] = "0xb3512b0c"
     SUMMARY: ClassVar[str] = ""
@@ -633,10 +633,10 @@ class OrganizationRegistryUnknownOrganization(ContractError):
 
 @dataclass(eq=False)
 class RehearsalWorkNotYours(ContractError):
-    """`RehearsalWorkNotYours(bytes32,bytes12)`, by OpenZeppelin."""
+    """Thrown when a task is not one that the caller's organization has under way."""
 
     SELECTOR: ClassVar[str] = "0x35b2fc0d"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "a task is not one that the caller's organization has under way."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
     task: str
     organization: str
@@ -644,10 +644,10 @@ class RehearsalWorkNotYours(ContractError):
 
 @dataclass(eq=False)
 class RehearsalWorkTaskTaken(ContractError):
-    """`RehearsalWorkTaskTaken(bytes32,bytes12)`, by OpenZeppelin."""
+    """Thrown when a task is begun that an organization has begun already."""
 
     SELECTOR: ClassVar[str] = "0x7817cabe"
-    SUMMARY: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = "a task is begun that an organization has begun already."
     TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
     task: str
     organization: str
@@ -674,7 +674,7 @@ class ReplaceableOpen(ContractError):
 
 @dataclass(eq=False)
 class SafeCastOverflowedUintDowncast(ContractError):
-    """`SafeCastOverflowedUintDowncast(uint8,uint256)`, by OpenZeppelin."""
+    """`SafeCastOverflowedUintDowncast(uint8,uint256)`"""
 
     SELECTOR: ClassVar[str] = "0x6dfcc650"
     SUMMARY: ClassVar[str] = ""
@@ -716,7 +716,7 @@ class SingleWriterStillOpen(ContractError):
 
 @dataclass(eq=False)
 class StringTooLong(ContractError):
-    """`StringTooLong(string)`, by OpenZeppelin."""
+    """`StringTooLong(string)`"""
 
     SELECTOR: ClassVar[str] = "0x305a27a9"
     SUMMARY: ClassVar[str] = ""

@@ -71,8 +71,10 @@ def rehearse(suite: CareLedger, actors: Actors, report: Callable[[Step], None] =
         settings.append(function_role(WORK, version.address, rules, POLICY_ADMINISTRATOR))
         settings.append(function_role(WORK, version.address, ("halt",), GUARDIAN))
     manager = suite.governance.contract(manager_address)
-    calls = [manager.encode(setting.function, *setting.arguments) for setting in settings]
-    report(Step("the admin assigns their functions to roles", manager.send(actors.admin, "multicall", calls)))
+    administration = suite.acting_as(actors.admin).governance
+    for setting in settings:
+        receipt = administration.perform(manager, setting.function, *setting.arguments)
+        report(Step(f"the admin sets {setting.subject}", receipt))
 
     name = f"rehearsal-{secrets.token_hex(6)}"
     _admit(suite, actors, name, report)

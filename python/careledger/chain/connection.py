@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,10 +107,14 @@ class Connection:
     @classmethod
     def open(cls, url: str, expected_chain_id: int | None = None, timeout_seconds: int = 30) -> Connection:
         """Connects over HTTP. Raises ConfigurationError for a URL of another kind, NodeUnreachable, WrongChain."""
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            port = f":{parts.port}" if parts.port else ""
+            known = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        except ValueError:  # a port or an IPv6 address that cannot be
+            known = False
+        if not known:
             raise ConfigurationError("the RPC URL", "not an http:// or https:// URL of an Ethereum node")
-        port = f":{parts.port}" if parts.port else ""
         # web3 would otherwise silently send again after a slow answer, and report "nonce too low" for what went in.
         provider = HTTPProvider(
             URI(url), request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
@@ -308,6 +313,8 @@ class Connection:
         except requests.RequestException as error:
             status = getattr(error.response, "status_code", None)
             raise NodeUnreachable(self.url, f"HTTP status {status}" if status else type(error).__name__) from None
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise NodeUnreachable(self.url, "what answers there is not an Ethereum node (no JSON)") from None
         except Exception as error:
             data = revert_data(error)
             if data is not None:

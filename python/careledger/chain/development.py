@@ -87,7 +87,10 @@ class Node:
         chain_id: int = 31337,
         options: tuple[str, ...] = (),
     ) -> None:
-        """Starts the node and waits until it answers. Raises NodeUnreachable if it does not, with what it printed."""
+        """Starts the node and waits until it answers. Raises ConfigurationError if the port is taken, NodeUnreachable
+        if the node does not answer, with what it printed."""
+        if port is not None and _is_taken(port):
+            raise ConfigurationError("port", f"{port} is taken by another program; name a free one")
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [find_anvil(), "--host", "127.0.0.1", "--port", str(self.port), "--chain-id", str(chain_id)]
@@ -167,6 +170,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _end_with_parent() -> None:

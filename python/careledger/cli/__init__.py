@@ -1,8 +1,8 @@
 """The command line, one group of commands for each domain.
 
 Exit codes: 0 done; 1 unexpected; 2 wrong use or wrong value; 3 configuration; 4 the chain could not be asked, or is
-another one; 5 a contract refused; 6 no such organization; 7 a signer's key; 8 the vault; 9 a deployment is not what it
-should be.
+another one; 5 a contract refused; 6 no such organization; 7 a signer's key; 8 the vault; 9 the answer is no: not
+active, or a deployment is not what it should be.
 """
 
 from __future__ import annotations

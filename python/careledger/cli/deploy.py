@@ -96,12 +96,13 @@ def deploy(
         report=report_progress,
     )
     deployment = deployer.run()
-    safe_file = None
-    if not deployment.configured:
+    settings_file = deployments / f"{connection.chain_id}.admin.json"
+    if deployment.configured:
+        settings_file.unlink(missing_ok=True)
+    else:
         to, data = deployer.settings_call(deployment, deployer.open_settings(deployment))
-        safe_file = write_safe_transaction(
-            deployments, connection.chain_id, parameters.admin, to, data, "careledger: settings"
-        )
+        write_safe_transaction(settings_file, connection.chain_id, parameters.admin, to, data, "careledger: settings")
+    safe_file = None if deployment.configured else settings_file
     show(
         {"deployment": deployment, "admin_transaction": safe_file},
         as_json,

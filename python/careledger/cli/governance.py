@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from eth_abi.exceptions import EncodingError
 from rich.console import Console
 
 from careledger.chain.connection import TransactionReceipt
+from careledger.chain.contract import Contract
+from careledger.chain.deployment.safe import write_safe_transaction
+from careledger.chain.values import account_address
 from careledger.cli.output import table
 from careledger.cli.session import Answer, progress_line, reads, writes
 from careledger.cli.words import time_text
@@ -20,6 +25,8 @@ __all__ = ["app"]
 app = typer.Typer(help="Roles, scheduled operations, and the emergency stop.", no_args_is_help=True)
 
 ContractName = Annotated[str, typer.Argument(help="Name in the deployment, or address.")]
+Function = Annotated[str, typer.Argument(help="The function's name.")]
+Arguments = Annotated[str, typer.Argument(help="Its arguments as a JSON list.")]
 OperationId = Annotated[str, typer.Argument(help="The operation's id, as `governance list` shows it.")]
 
 
@@ -45,21 +52,49 @@ def list_governance(ledger: CareLedger) -> Answer:
 @app.command("schedule")
 @writes
 def schedule(
-    ledger: CareLedger,
-    contract: ContractName,
-    function: Annotated[str, typer.Argument(help="The function's name.")],
-    arguments: Annotated[str, typer.Argument(help="Its arguments as a JSON list.")] = "[]",
+    ledger: CareLedger, contract: ContractName, function: Function, arguments: Arguments = "[]"
 ) -> TransactionReceipt:
     """Schedule a call for the earliest time that the signer's delay allows."""
-    values = _arguments(arguments)
-    target = ledger.governance.contract(contract)
-    try:
-        _, receipt = ledger.governance.schedule(target, function, *values)
-    except KeyError as error:
-        raise InvalidInput("function", function, str(error.args[0])) from None
-    except (TypeError, ValueError) as error:
-        raise InvalidInput("arguments", arguments, str(error)) from None
+    target, values = _call(ledger, contract, function, arguments)
+    _, receipt = ledger.governance.schedule(target, function, *values)
     return receipt
+
+
+@app.command("call")
+@writes
+def call(
+    ledger: CareLedger, contract: ContractName, function: Function, arguments: Arguments = "[]"
+) -> TransactionReceipt:
+    """Call a restricted function: at once where the signer may, else schedule, wait out the delay, execute.
+
+    May be interrupted: the same command again picks up what was scheduled.
+    """
+    target, values = _call(ledger, contract, function, arguments)
+    return ledger.governance.perform(target, function, *values, report=progress_line)
+
+
+@app.command("propose")
+@reads
+def propose(
+    ledger: CareLedger,
+    account: Annotated[str, typer.Argument(help="The contract wallet, for example a Safe, that is to call.")],
+    contract: ContractName,
+    function: Function,
+    arguments: Arguments = "[]",
+    file: Annotated[Path, typer.Option(help="Where to write the wallet's transaction.")] = Path("proposal.json"),
+) -> Answer:
+    """Write the next transaction by which a contract wallet calls a restricted function: call, schedule or execute.
+
+    The file is for the import of Safe{Wallet}'s Transaction Builder. Sends nothing.
+    """
+    target, values = _call(ledger, contract, function, arguments)
+    wallet = account_address("account", account)
+    to, data, step = ledger.governance.proposal(wallet, target, function, *values)
+    chain_id = ledger.connection.chain_id
+    write_safe_transaction(file, chain_id, wallet, to, data, f"careledger: {step} {target.name}.{function}")
+    body = {"step": step, "to": to, "data": data, "file": file}
+    text = f"{step} {target.name}.{function}: written to {file}"
+    return Answer(body, lambda console: console.print(text, markup=False, soft_wrap=True))
 
 
 @app.command("execute")
@@ -88,6 +123,19 @@ def pause(ledger: CareLedger, contract: ContractName) -> TransactionReceipt:
 def resume(ledger: CareLedger, contract: ContractName) -> TransactionReceipt:
     """Let a halted contract go on, as a policy administrator: schedule, wait out the delay, execute."""
     return ledger.governance.resume(ledger.governance.contract(contract), report=progress_line)
+
+
+def _call(ledger: CareLedger, contract: str, function: str, arguments: str) -> tuple[Contract, list[Any]]:
+    """The contract and the arguments of a call that the contract can encode. Raises InvalidInput."""
+    target = ledger.governance.contract(contract)
+    values = _arguments(arguments)
+    try:
+        target.encode(function, *values)
+    except KeyError as error:
+        raise InvalidInput("function", function, str(error.args[0])) from None
+    except (TypeError, ValueError, EncodingError) as error:
+        raise InvalidInput("arguments", arguments, str(error)) from None
+    return target, values
 
 
 def _arguments(text: str) -> list[Any]:

@@ -102,7 +102,7 @@ def at(
 ) -> Answer:
     """Show an organization's membership at a past time."""
     identifier = ledger.organizations.known(name)
-    membership = ledger.organizations.membership_at(identifier, parse_time(moment))
+    membership = ledger.organizations.membership_at(identifier, parse_time(moment, ledger.connection))
     columns = ("standing", "member roles", "licence until", "since")
     row = (*_membership_row(membership), time_text(membership.since))
     return Answer(membership, lambda console: console.print(table(None, columns, [row])))
@@ -153,7 +153,7 @@ def admit(
         "gas_used": gas,
         "gas_per_organization": gas // len(admissions),
     }
-    text = f"admitted: {len(admissions)}, in {len(receipts)} transactions, {body['gas_per_organization']:,} gas each"
+    text = f"admitted: {len(admissions)}; transactions: {len(receipts)}; gas each: {body['gas_per_organization']:,}"
     show(body, as_json, lambda console: console.print(text))
 
 

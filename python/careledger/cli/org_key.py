@@ -88,7 +88,7 @@ def report(
     """Report a key compromised since a time, as the controller."""
     organizations = ledger.organizations
     act = organizations.report_compromise_as_registrar if as_registrar else organizations.report_compromise
-    return act(key, parse_time(since))
+    return act(key, parse_time(since, ledger.connection))
 
 
 @app.command("show")
@@ -102,7 +102,7 @@ def show_key(
     if not at:
         record = ledger.organizations.key(key)
         return Answer(record, lambda console: render_keys(console, [record]))
-    reading = ledger.organizations.at(key, parse_time(at))
+    reading = ledger.organizations.at(key, parse_time(at, ledger.connection))
     rows = [
         ("organization", reading.organization),
         ("status then", reading.status.name.lower()),

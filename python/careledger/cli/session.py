@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -123,13 +124,13 @@ def open_signer(uri: str) -> Signer:
     return signer_from_uri(uri)
 
 
-def parse_time(text: str) -> int:
+def parse_time(text: str, connection: Connection | None = None) -> int:
     """Unix seconds from Unix seconds, an ISO 8601 date (midnight UTC) or date and time, or `now`.
 
-    Raises InvalidInput.
+    With a connection, `now` is the chain's: the time of its last block. Raises InvalidInput.
     """
     if text == "now":
-        return int(time.time())
+        return int(time.time()) if connection is None else connection.block_time()
     if text.isdigit():
         return int(text)
     try:
@@ -195,9 +196,9 @@ def _receipt_body(receipt: TransactionReceipt) -> dict[str, Any]:
 
 
 def _render_receipt(console: Console, title: str, receipt: TransactionReceipt) -> None:
-    console.print(
-        f"{title}: done\n  transaction {receipt.transaction_hash}\n"
-        f"  block {receipt.block_number}, {receipt.gas_used:,} gas",
-        markup=False,
-        soft_wrap=True,
-    )
+    lines = [f"{title}: done", f"  transaction {receipt.transaction_hash}"]
+    lines += [f"  block {receipt.block_number}, {receipt.gas_used:,} gas"]
+    for event in receipt.events:
+        values = {name: value.name if isinstance(value, Enum) else value for name, value in vars(event).items()}
+        lines += [f"  {type(event).__name__} " + ", ".join(f"{name} {value}" for name, value in values.items())]
+    console.print("\n".join(lines), markup=False, soft_wrap=True)

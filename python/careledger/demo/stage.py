@@ -139,7 +139,7 @@ class Stage:
         except UnknownOrganization as error:
             text, reason = "unknown", str(error)
         except ContractError as error:
-            text, reason = "no", str(error)
+            text, reason = "no", f"{type(error).__name__}: {error.SUMMARY}"
         self.answers.append(Answer(self.chapter, name, question, text, reason))
 
     def record(self, record: StepRecord) -> None:

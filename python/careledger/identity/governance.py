@@ -170,15 +170,12 @@ class Governance:
         """
         signer = self._require_signer()
         data = contract.encode(function, *arguments)
-        selector = contract.artifact.selector(function)
-        immediate, delay = self._manager.read("canCall", signer.address, contract.address, selector)
+        immediate, delay = self._can_call(signer.address, contract, data)
         if immediate:
             return self._manager.connection.send(signer, contract.address, data)
         if delay == 0:
             raise AccessManagedUnauthorized(signer.address)
-        operation_id = (
-            "0x" + keccak(encode(["address", "address", "bytes"], [signer.address, contract.address, data])).hex()
-        )
+        operation_id = _operation_id(signer.address, contract, data)
         ready_at = self._manager.read("getSchedule", operation_id)
         if ready_at == 0:
             self._manager.send(signer, "schedule", contract.address, data, 0)
@@ -194,6 +191,26 @@ class Governance:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
+
+    def proposal(self, account: str, contract: Contract, function: str, *arguments: Any) -> tuple[str, bytes, str]:
+        """The next transaction by which an account, say a Safe, gets a restricted function called.
+
+        Returns the address to call, the calldata, and which it is: `call` (at once), `schedule`, or `execute`. Raises
+        AccessManagedUnauthorized if the account has no such role, AccessManagerNotReady if it is scheduled and waits.
+        """
+        data = contract.encode(function, *arguments)
+        immediate, delay = self._can_call(account, contract, data)
+        if immediate:
+            return contract.address, data, "call"
+        if delay == 0:
+            raise AccessManagedUnauthorized(account)
+        operation_id = _operation_id(account, contract, data)
+        ready_at = self._manager.read("getSchedule", operation_id)
+        if ready_at == 0:
+            return self.address, self._manager.encode("schedule", contract.address, data, 0), "schedule"
+        if self._manager.connection.block_time("pending") < ready_at:
+            raise AccessManagerNotReady(operation_id)
+        return self.address, self._manager.encode("execute", contract.address, data), "execute"
 
     def halt(self, contract: Contract) -> TransactionReceipt:
         """Stops a contract's money, decisions or custody at once, as the guardian. Raises InvalidInput for a contract
@@ -234,6 +251,11 @@ class Governance:
                 return f"{contract.name}.{entry['name']}({', '.join(map(str, values))})"
         return f"{contract.name} 0x{data[:4].hex()}"
 
+    def _can_call(self, account: str, contract: Contract, data: bytes) -> tuple[bool, int]:
+        """Whether an account may make a restricted call at once; else with which delay in seconds, 0 for not at all."""
+        immediate, delay = self._manager.read("canCall", account, contract.address, data[:4])
+        return immediate, delay
+
     def _haltable(self, contract: Contract) -> Contract:
         names = {entry["name"] for entry in contract.artifact.abi if entry["type"] == "function"}
         if "halt" not in names:
@@ -248,6 +270,11 @@ class Governance:
         if self._signer is None:
             raise ConfigurationError("signer", "this changes the chain and needs one; connect with signer=...")
         return self._signer
+
+
+def _operation_id(caller: str, contract: Contract, data: bytes) -> str:
+    """As AccessManager.hashOperation has it."""
+    return "0x" + keccak(encode(["address", "address", "bytes"], [caller, contract.address, data])).hex()
 
 
 def _state(ready_at: int, expiration: int, now: int) -> OperationState:

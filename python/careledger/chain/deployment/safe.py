@@ -10,9 +10,8 @@ from careledger.chain.deployment.manifest import write_atomically
 __all__ = ["write_safe_transaction"]
 
 
-def write_safe_transaction(folder: Path, chain_id: int, safe: str, to: str, data: bytes, name: str) -> Path:
-    """Writes `<chainId>.admin.json`; returns its path. Format version 1.0 of the Transaction Builder."""
-    path = folder / f"{chain_id}.admin.json"
+def write_safe_transaction(path: Path, chain_id: int, safe: str, to: str, data: bytes, name: str) -> None:
+    """Writes the file, in format version 1.0 of the Transaction Builder."""
     batch = {
         "version": "1.0",
         "chainId": str(chain_id),
@@ -20,4 +19,3 @@ def write_safe_transaction(folder: Path, chain_id: int, safe: str, to: str, data
         "transactions": [{"to": to, "value": "0", "data": "0x" + data.hex()}],
     }
     write_atomically(path, json.dumps(batch, indent=2) + "\n")
-    return path
