@@ -1,0 +1,107 @@
+"""The trees and the tests correspond: every leaf names a test that is there, every function that changes something has
+a tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from careledger.chain.artifacts import artifact
+
+HERE = Path(__file__).parent
+TREES = sorted(HERE.rglob("*.tree"))
+LINE = re.compile(r"^(?P<indent>(?:│   |    )*)(?:├── |└── )(?P<text>.+)$")
+LEAF = re.compile(r"^it .+: (?P<test>test_\w+)$")
+CONTRACTS = ("OrganizationRegistry", "Haltable", "Replaceable", "SingleWriter")
+OPENZEPPELINS = ("AccessManaged", "AuthorityUpdated", "EIP712", "InvalidShortString", "StringTooLong", "Checkpoint")
+"""How the errors and events that are not ours begin."""
+
+FILES_OUTSIDE_THE_TREES = {"test_access.py", "test_reads.py"}
+"""Files whose tests are not all about one function that changes something."""
+
+OUTSIDE_THE_TREES = {
+    "test_keys.py::test_domain_is_readable_on_chain",
+    "test_replaceable.py::test_begin_reverts_if_the_task_is_taken",
+    "test_replaceable.py::test_end_of_a_task_reverts_for_another_organization",
+    "test_replaceable.py::test_task_is_counted_once_for_ever",
+}
+"""Tests of reads and of the rehearsal's own functions, which have no tree."""
+
+
+def lines_of(tree: Path) -> list[tuple[int, str]]:
+    """A tree's lines below its title, with their depth."""
+    found = []
+    for line in tree.read_text().splitlines()[1:]:
+        match = LINE.match(line)
+        assert match, f"{tree.name}: {line!r} is no line of a tree"
+        found.append((len(match["indent"]) // 4, match["text"]))
+    return found
+
+
+def functions_in(folder: Path) -> dict[str, str]:
+    """The names of the test functions in a folder -> their file."""
+    return {
+        node.name: path.name
+        for path in folder.glob("test_*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def leaves_of(tree: Path) -> list[str]:
+    """The tests that a tree's leaves name."""
+    return [match["test"] for _, text in lines_of(tree) if (match := LEAF.match(text))]
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.stem)
+def test_every_leaf_names_a_test(tree):
+    present = functions_in(tree.parent)
+    assert [name for name in leaves_of(tree) if name not in present] == []
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.stem)
+def test_every_branch_ends_in_a_leaf(tree):
+    lines = lines_of(tree)
+    for (depth, text), (next_depth, _) in zip(lines, [*lines[1:], (0, "")], strict=True):
+        if text.startswith("it "):
+            assert LEAF.match(text), f"{text!r} names no test"
+            assert next_depth <= depth, f"{text!r} has branches"
+        else:
+            assert text.startswith(("given ", "when ")), f"{text!r} is neither given, when nor it"
+            assert next_depth == depth + 1, f"{text!r} ends without a leaf"
+
+
+def test_every_test_of_a_change_is_a_leaf():
+    named = {name for tree in TREES for name in leaves_of(tree)}
+    tests = {
+        f"{file}::{name}"
+        for folder in {tree.parent for tree in TREES}
+        for name, file in functions_in(folder).items()
+        if file not in FILES_OUTSIDE_THE_TREES and name not in named
+    }
+    assert tests == OUTSIDE_THE_TREES
+
+
+def test_every_function_that_changes_something_has_a_tree():
+    changing = {
+        entry["name"]
+        for contract in CONTRACTS
+        for entry in artifact(contract).abi
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+    assert changing - {"setAuthority"} == {tree.stem for tree in TREES if tree.parent.name == "identity"}
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.stem)
+def test_tree_is_titled_by_its_function(tree):
+    assert tree.read_text().splitlines()[0] == tree.stem
+
+
+@pytest.mark.parametrize("kind", ["error", "event"])
+def test_every_error_and_event_of_ours_is_asserted(kind):
+    declared = {entry["name"] for contract in CONTRACTS for entry in artifact(contract).abi if entry["type"] == kind}
+    ours = {name for name in declared if not name.startswith(OPENZEPPELINS)}
+    tests = "".join(path.read_text() for path in HERE.rglob("test_*.py"))
+    assert {name for name in ours if not re.search(rf'"{name}["(]', tests)} == set()
