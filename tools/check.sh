@@ -18,7 +18,9 @@ step 'ruff format' .venv/bin/ruff format --check .
 step 'ruff' .venv/bin/ruff check .
 step 'mypy --strict' .venv/bin/mypy
 step 'forge fmt' forge fmt --check contracts tests/invariant
-step 'solhint' npx --no-install solhint --max-warnings 0 'contracts/**/*.sol'
+step 'solhint' npx --no-install solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
 step 'committed ABI is fresh' .venv/bin/python tools/build.py --check
 step 'generated docs are fresh' .venv/bin/python tools/docs.py --check
-step 'python unit tests' .venv/bin/python -m pytest -q -x -p no:ape_test -m 'not full and not slow' tests/python/test_public_names.py tests/python/chain/test_values.py
+step 'contracts: unit tests' forge test --no-match-test 'invariant_|test_handler'
+step 'client: unit tests' .venv/bin/python -m pytest -q -x -m 'not full' tests/python/test_public_names.py \
+  tests/python/chain/test_{values,artifacts,reverts}.py tests/python/identity/test_identifiers.py tests/contracts/test_trees.py

@@ -136,8 +136,8 @@ interface IOrganizationRegistry {
     event KeyAdded(OrganizationId indexed organization, address indexed key);
     /// @notice A key was retired.
     event KeyRetired(OrganizationId indexed organization, address indexed key);
-    /// @notice A key was reported compromised, or its cut-off moved back. Through `AccessManager.execute` the reporter is
-    /// the manager.
+    /// @notice A key was reported compromised, or its cut-off moved back. Through `AccessManager.execute` the reporter
+    /// is the manager.
     event KeyCompromised(
         OrganizationId indexed organization, address indexed key, uint40 compromisedSince, address reporter
     );
