@@ -13,23 +13,18 @@ from rich.progress import Progress
 from careledger.chain.connection import TransactionReceipt
 from careledger.chain.deployment.plan import REGISTRY
 from careledger.cli import org_key
-from careledger.cli.output import Json, progress_console, show, table
+from careledger.cli.output import progress_console, table
 from careledger.cli.session import (
-    DEFAULT_DEPLOYMENTS,
     Answer,
-    ChainId,
-    Deployments,
-    Rpc,
-    SignerUri,
-    open_signer,
     parse_time,
     progress_line,
     reads,
+    signs,
     writes,
 )
 from careledger.cli.words import Name, ReasonName, RoleNames, parse_enum, time_text
 from careledger.client import CareLedger
-from careledger.errors import ConfigurationError, InvalidInput
+from careledger.errors import InvalidInput
 from careledger.identity import Admission, Identifier, MemberRole, Membership, Organization, Reason
 from careledger.identity.types import ZERO_ADDRESS, ZERO_HASH
 
@@ -121,7 +116,9 @@ def contract(ledger: CareLedger, name: Name, kind: Kind) -> Answer:
 
 
 @app.command("admit")
+@signs
 def admit(
+    ledger: CareLedger,
     name: Annotated[str, typer.Argument(help="Registered name: a-z, 0-9, dot and hyphen.")] = "",
     controller: Annotated[str, typer.Option(help="Account that governs the organization's keys.")] = "",
     role: RoleNames = [],  # noqa: B006  (typer makes a new list each time)
@@ -130,22 +127,16 @@ def admit(
     metadata: Annotated[str, typer.Option(help="Salted hash of metadata kept off chain, 32 bytes.")] = ZERO_HASH,
     reason: ReasonName = "application",
     file: Annotated[Path | None, typer.Option(help="JSON list of admissions; see docs/identity.md.")] = None,
-    rpc: Rpc = "",
-    signer: SignerUri = "",
-    deployments: Deployments = DEFAULT_DEPLOYMENTS,
-    chain_id: ChainId = None,
-    as_json: Json = False,
-) -> None:
+) -> Answer:
     """Admit an organization, or with --file many: as many in a transaction as fit. Repeating it changes nothing."""
     entry = {"name": name, "controller": controller, "roles": role, "licence_until": licence_until}
     entry |= {"identifiers": identifier, "metadata": metadata, "reason": reason}
     admissions = _read_admissions(file) if file is not None else [_admission(entry)]
-    if not rpc:
-        raise ConfigurationError("--rpc or CARELEDGER_RPC", "not set; give a node's URL, or start `careledger node`")
-    organizations = CareLedger.connect(rpc, open_signer(signer), deployments, chain_id).organizations
     with Progress(console=progress_console, transient=True) as progress:
         bar = progress.add_task("Admitting", total=len(admissions))
-        receipts = organizations.admit_many(admissions, lambda done, _total: progress.update(bar, completed=done))
+        receipts = ledger.organizations.admit_many(
+            admissions, lambda done, _total: progress.update(bar, completed=done)
+        )
     gas = sum(receipt.gas_used for receipt in receipts)
     body = {
         "admitted": len(admissions),
@@ -154,7 +145,7 @@ def admit(
         "gas_per_organization": gas // len(admissions),
     }
     text = f"admitted: {len(admissions)}; transactions: {len(receipts)}; gas each: {body['gas_per_organization']:,}"
-    show(body, as_json, lambda console: console.print(text))
+    return Answer(body, lambda console: console.print(text))
 
 
 @app.command("renew")

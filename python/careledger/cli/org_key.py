@@ -12,22 +12,18 @@ import typer
 from rich.console import Console
 
 from careledger.chain.connection import TransactionReceipt
-from careledger.cli.output import Json, show, table
+from careledger.chain.signers.signer import required
+from careledger.cli.output import table, to_plain
 from careledger.cli.session import (
-    DEFAULT_DEPLOYMENTS,
     Answer,
-    ChainId,
-    Deployments,
-    Rpc,
-    SignerUri,
-    open_signer,
     parse_time,
     reads,
+    signs,
     writes,
 )
 from careledger.cli.words import Name, time_text
 from careledger.client import CareLedger
-from careledger.errors import ConfigurationError, InvalidInput
+from careledger.errors import InvalidInput
 from careledger.identity import KeyRecord
 from careledger.identity.organizations import PossessionProof
 
@@ -40,22 +36,16 @@ DEFAULT_PROOF_SECONDS = 3600
 
 
 @app.command("prove")
+@signs
 def prove(
+    ledger: CareLedger,
     name: Name,
     valid_for: Annotated[int, typer.Option(help="Seconds until the proof expires.")] = DEFAULT_PROOF_SECONDS,
-    rpc: Rpc = "",
-    signer: SignerUri = "",
-    deployments: Deployments = DEFAULT_DEPLOYMENTS,
-    chain_id: ChainId = None,
-    as_json: Json = False,
-) -> None:
+) -> Answer:
     """Sign, as the new key, that it agrees to act for an organization. Sends nothing; prints JSON for `key add`."""
-    if not rpc:
-        raise ConfigurationError("--rpc or CARELEDGER_RPC", "not set; give a node's URL, or start `careledger node`")
-    ledger = CareLedger.connect(rpc, None, deployments, chain_id)
-    organization = ledger.organizations.known(name)
-    proof = ledger.organizations.prove_possession(organization, open_signer(signer), int(time.time()) + valid_for)
-    show(proof, as_json or True, lambda _console: None)
+    deadline = max(int(time.time()), ledger.connection.block_time()) + valid_for
+    proof = ledger.organizations.prove_possession(ledger.organizations.known(name), required(ledger.signer), deadline)
+    return Answer(proof, lambda console: console.print_json(data=to_plain(proof)))
 
 
 @app.command("add")

@@ -1,7 +1,7 @@
-"""The options by which every command finds its chain, its deployment and its key, and the two kinds of command.
+"""The options by which every command finds its chain, its deployment and its key, and the kinds of command.
 
-A command that reads is a function from a `CareLedger` and its own arguments to an `Answer`; one that writes returns the
-receipt of its transaction. The decorators `reads` and `writes` add the shared options.
+A command is a function of a `CareLedger` and its own arguments. One that sends a single transaction returns its
+receipt, any other an `Answer`. The decorators `reads`, `signs` and `writes` add the shared options.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ __all__ = [
     "parse_time",
     "progress_line",
     "reads",
+    "signs",
     "working",
     "writes",
 ]
@@ -65,6 +66,9 @@ DEVELOPMENT = "development:"
 DEFAULT_DEPLOYMENTS = Path("deployments")
 
 
+CHAIN_OPTIONS: dict[str, Any] = {"rpc": Rpc, "deployments": Deployments, "chain_id": ChainId, "as_json": Json}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a reading command found: the body of `--json`, how to show it to a person, and the exit code."""
@@ -79,30 +83,31 @@ def reads(command: Callable[..., Answer]) -> Callable[..., None]:
 
     def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
         with working("Reading the chain"):
-            url = _required_rpc(options["rpc"])
-            ledger = CareLedger.connect(url, None, options["deployments"], options["chain_id"])
-            answer = command(ledger, **arguments)
-        show(answer.body, options["as_json"], answer.render)
-        if answer.exit_code:
-            raise typer.Exit(answer.exit_code)
+            answer = command(_ledger(options), **arguments)
+        _show_answer(answer, options)
 
-    return _with_options(command, run, {"rpc": Rpc, "deployments": Deployments, "chain_id": ChainId, "as_json": Json})
+    return _with_options(command, run, CHAIN_OPTIONS)
+
+
+def signs(command: Callable[..., Answer]) -> Callable[..., None]:
+    """Makes a command of `command(ledger, ...)` that needs a key: adds its option too, and prints the answer."""
+
+    def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
+        _show_answer(command(_ledger(options), **arguments), options)
+
+    return _with_options(command, run, {"signer": SignerUri, **CHAIN_OPTIONS})
 
 
 def writes(command: Callable[..., TransactionReceipt]) -> Callable[..., None]:
-    """Makes a command of `command(ledger, ...)`: adds the options for the chain and the key, and prints the receipt."""
+    """Makes a command of `command(ledger, ...)` that sends a transaction, and prints the receipt."""
 
     def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
         title = " ".join([command.__name__.replace("_", " "), *map(str, list(arguments.values())[:1])])
         with working(title):
-            url = _required_rpc(options["rpc"])
-            signer = open_signer(options["signer"])
-            ledger = CareLedger.connect(url, signer, options["deployments"], options["chain_id"])
-            receipt = command(ledger, **arguments)
+            receipt = command(_ledger(options), **arguments)
         show(_receipt_body(receipt), options["as_json"], lambda console: _render_receipt(console, title, receipt))
 
-    shared = {"rpc": Rpc, "signer": SignerUri, "deployments": Deployments, "chain_id": ChainId, "as_json": Json}
-    return _with_options(command, run, shared)
+    return _with_options(command, run, {"signer": SignerUri, **CHAIN_OPTIONS})
 
 
 def connect(rpc: str, chain_id: int | None = None) -> Connection:
@@ -152,6 +157,19 @@ def working(text: str) -> Iterator[None]:
 def progress_line(text: str) -> None:
     """One line of progress on standard error."""
     progress_console.print(text, markup=False)
+
+
+def _ledger(options: dict[str, Any]) -> CareLedger:
+    """The deployed suite that the options name, with a signer if the command has one."""
+    url = _required_rpc(options["rpc"])
+    signer = open_signer(options["signer"]) if "signer" in options else None
+    return CareLedger.connect(url, signer, options["deployments"], options["chain_id"])
+
+
+def _show_answer(answer: Answer, options: dict[str, Any]) -> None:
+    show(answer.body, options["as_json"], answer.render)
+    if answer.exit_code:
+        raise typer.Exit(answer.exit_code)
 
 
 def _required_rpc(rpc: str) -> str:

@@ -17,6 +17,7 @@ from careledger.chain.connection import TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import ADMIN
 from careledger.chain.signers import Signer
+from careledger.chain.signers.signer import required
 from careledger.chain.values import decode_arguments
 from careledger.contract_errors import AccessManagedUnauthorized, AccessManagerNotReady
 from careledger.contract_events import (
@@ -27,7 +28,7 @@ from careledger.contract_events import (
     RoleLabel,
     RoleRevoked,
 )
-from careledger.errors import ConfigurationError, InvalidInput
+from careledger.errors import InvalidInput
 
 __all__ = ["Governance", "Operation", "OperationState", "RoleMember"]
 
@@ -144,18 +145,18 @@ class Governance:
     def schedule(self, contract: Contract, function: str, *arguments: Any) -> tuple[str, TransactionReceipt]:
         """Schedules a call for the earliest time that the signer's delay allows. Returns the operation's id."""
         data = contract.encode(function, *arguments)
-        receipt = self._manager.send(self._require_signer(), "schedule", contract.address, data, 0)
+        receipt = self._manager.send(required(self._signer), "schedule", contract.address, data, 0)
         return receipt.event(OperationScheduled).operation_id, receipt
 
     def execute(self, operation_id: str) -> TransactionReceipt:
         """Executes a scheduled operation whose time has come."""
         operation = self.operation(operation_id)
-        return self._manager.send(self._require_signer(), "execute", operation.target, operation.data)
+        return self._manager.send(required(self._signer), "execute", operation.target, operation.data)
 
     def cancel(self, operation_id: str) -> TransactionReceipt:
         """Cancels a scheduled operation: for who scheduled it, the role's guardian, and the admin."""
         operation = self.operation(operation_id)
-        return self._manager.send(self._require_signer(), "cancel", operation.caller, operation.target, operation.data)
+        return self._manager.send(required(self._signer), "cancel", operation.caller, operation.target, operation.data)
 
     def perform(
         self,
@@ -168,7 +169,7 @@ class Governance:
 
         Picks up an operation that it scheduled before. Raises AccessManagedUnauthorized if the signer has no such role.
         """
-        signer = self._require_signer()
+        signer = required(self._signer)
         data = contract.encode(function, *arguments)
         immediate, delay = self._can_call(signer.address, contract, data)
         if immediate:
@@ -215,7 +216,7 @@ class Governance:
     def halt(self, contract: Contract) -> TransactionReceipt:
         """Stops a contract's money, decisions or custody at once, as the guardian. Raises InvalidInput for a contract
         that a stop does not reach."""
-        return self._haltable(contract).send(self._require_signer(), "halt")
+        return self._haltable(contract).send(required(self._signer), "halt")
 
     def resume(self, contract: Contract, report: Callable[[str], None] = lambda _: None) -> TransactionReceipt:
         """Lets a halted contract go on, as a policy administrator."""
@@ -265,11 +266,6 @@ class Governance:
                 "moves neither money nor custody: a stop does not reach it (docs/architecture.md)",
             )
         return contract
-
-    def _require_signer(self) -> Signer:
-        if self._signer is None:
-            raise ConfigurationError("signer", "this changes the chain and needs one; connect with signer=...")
-        return self._signer
 
 
 def _operation_id(caller: str, contract: Contract, data: bytes) -> str:

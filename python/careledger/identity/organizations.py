@@ -9,6 +9,7 @@ from typing import Any
 from careledger.chain.connection import TRANSACTION_GAS_CAP, LogEntry, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.signers import Signer
+from careledger.chain.signers.signer import required
 from careledger.chain.values import account_address
 from careledger.contract_events import (
     ContractEvent,
@@ -17,7 +18,7 @@ from careledger.contract_events import (
     KeyAdded,
     OrganizationAdmitted,
 )
-from careledger.errors import ConfigurationError, InvalidInput, UnknownOrganization
+from careledger.errors import InvalidInput, UnknownOrganization
 from careledger.identity.identifiers import Identifier, check_name, from_padded, organization_id, to_padded
 from careledger.identity.types import (
     ZERO_ADDRESS,
@@ -326,15 +327,11 @@ class Organizations:
     # ------------------------------------------------------------------ inner
 
     def _send(self, function: str, *arguments: Any) -> TransactionReceipt:
-        if self._signer is None:
-            raise ConfigurationError("signer", f"{function} changes the chain and needs one; connect with signer=...")
-        return self._registry.send(self._signer, function, *arguments)
+        return self._registry.send(required(self._signer), function, *arguments)
 
     def _fitting(self, admissions: list[Admission]) -> int:
         """How many admissions fit into one transaction, halving until the estimate is under the cap."""
-        signer = self._signer
-        if signer is None:
-            raise ConfigurationError("signer", "admitMany changes the chain and needs one; connect with signer=...")
+        signer = required(self._signer)
         size = len(admissions)
         while size > 1:
             data = self._registry.encode("admitMany", [_to_abi(admission) for admission in admissions[:size]])

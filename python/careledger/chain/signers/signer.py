@@ -6,7 +6,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from eth_typing import ChecksumAddress
 
-__all__ = ["Signer"]
+from careledger.errors import ConfigurationError
+
+__all__ = ["Signer", "required"]
 
 
 @runtime_checkable
@@ -46,3 +48,10 @@ class Signer(Protocol):
     def describe(self) -> str:
         """Where the key lies and its address, for logs and tables."""
         ...
+
+
+def required(signer: Signer | None) -> Signer:
+    """The signer of a client that is to change the chain. Raises ConfigurationError if it has none."""
+    if signer is None:
+        raise ConfigurationError("signer", "this needs a key; connect with signer=..., or give --signer")
+    return signer
