@@ -177,7 +177,7 @@ def domains() -> dict[str, list[Operation]]:
     """The operations of each domain, by the name of its file in tests/gas."""
     found: dict[str, list[Operation]] = {}
     for path in sorted(FOLDER.glob("*.py")):
-        if path.name.startswith("test_"):
+        if path.name.startswith(("test_", "__")):
             continue
         spec = importlib.util.spec_from_file_location(f"gas_of_{path.stem}", path)
         if spec is None or spec.loader is None:

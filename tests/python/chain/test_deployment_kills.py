@@ -1,0 +1,282 @@
+"""`careledger deploy`, killed by SIGKILL at random moments and run again until it is done.
+
+The program talks to its node through a relay of this test, which kills it before or after a chosen request: so kills
+land, whatever the machine's speed, before a transaction is broadcast, between broadcast and inclusion, and between
+inclusion and the writing of the manifest.
+"""
+
+from __future__ import annotations
+
+import collections
+import http.server
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from careledger.chain.connection import Connection
+from careledger.chain.deployment import Deployer, Parameters, suite_plan
+from careledger.chain.deployment.deployer import CREATE2_DEPLOYER
+from careledger.chain.development import Node, development_signer
+from eth_utils.crypto import keccak
+
+DEPLOYER = development_signer(0).address
+BLOCK_SECONDS = "0.3"
+DEADLINE_SECONDS = 90
+TRANSACTIONS = 3
+RECOVERY_DELAY_SECONDS = 60
+REQUESTS_OF_A_RUN = 90
+
+Moment = Callable[[str, Any, int], bool]
+"""Whether to kill at a request's end: its method, the node's result, and how many requests there were."""
+
+
+def at_request(number: int) -> Moment:
+    return lambda _method, _result, count: count == number
+
+
+def at_broadcast(number: int) -> Moment:
+    """After the node took a run's n-th transaction."""
+    seen = 0
+
+    def moment(method: str, _result: Any, _count: int) -> bool:
+        nonlocal seen
+        seen += method == "eth_sendRawTransaction"
+        return seen == number
+
+    return moment
+
+
+def at_inclusion(number: int) -> Moment:
+    """When a run is about to hear that its n-th transaction is in a block."""
+    seen: set[str] = set()
+
+    def moment(method: str, result: Any, _count: int) -> bool:
+        if method == "eth_getTransactionReceipt" and result is not None:
+            seen.add(result["transactionHash"])
+        return len(seen) == number
+
+    return moment
+
+
+@dataclass
+class Relay:
+    """Hands a program's requests to a node, and kills the program at a moment."""
+
+    node_url: str
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+    moment: Moment = lambda _method, _result, _count: False
+    before_broadcast: int = 0
+    broadcasts: int = 0
+    count: int = 0
+    killed: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def aim(self, moment: Moment | None = None, before_broadcast: int = 0) -> None:
+        """`before_broadcast` n kills before the node gets a run's n-th transaction."""
+        self.moment = moment or (lambda _method, _result, _count: False)
+        self.before_broadcast, self.broadcasts, self.count, self.killed = before_broadcast, 0, 0, False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.killed = True
+
+    def answer(self, body: bytes) -> bytes | None:
+        """The node's answer; None if the program was killed."""
+        with self.lock:
+            if self.killed:
+                return None
+            method = json.loads(body)["method"]
+            self.count += 1
+            self.broadcasts += method == "eth_sendRawTransaction"
+            if self.broadcasts == self.before_broadcast > 0:
+                self.kill()
+                return None
+            headers = {"Content-Type": "application/json"}
+            answer = requests.post(self.node_url, data=body, headers=headers, timeout=30).content
+            if self.moment(method, json.loads(answer).get("result"), self.count):
+                self.kill()
+                return None
+            return answer
+
+
+@contextmanager
+def relayed(node_url: str) -> Iterator[Relay]:
+    relay = Relay(node_url)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            answer = relay.answer(self.rfile.read(int(self.headers["Content-Length"])))
+            if answer is None:
+                self.close_connection = True
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        relay.url = f"http://127.0.0.1:{server.server_port}"
+        yield relay
+        server.shutdown()
+
+
+def deploy(relay: Relay, folder: Path) -> int:
+    """Runs the program until it ends or is killed; returns its exit code."""
+    command = [sys.executable, "-m", "careledger", "deploy", "--rpc", relay.url, "--signer", "development:0"]
+    command += ["--deployments", str(folder), "--recovery-delay", str(RECOVERY_DELAY_SECONDS), "--json"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARELEDGER_")}
+    with relay.lock:
+        relay.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        _, printed = relay.process.communicate(timeout=DEADLINE_SECONDS)
+    finally:
+        relay.process.kill()
+    code = relay.process.returncode
+    assert relay.killed or code == 0, printed.decode()
+    return code
+
+
+def where_it_landed(connection: Connection, folder: Path) -> str:
+    """What a kill left: told by the files and the chain, not by where it was aimed."""
+    journal = folder / f"{connection.chain_id}.pending.json"
+    if not journal.exists():
+        return "between two transactions"
+    raw = bytes.fromhex(json.loads(journal.read_text())["raw"][2:])
+    if connection.receipt("0x" + keccak(raw).hex()) is not None:
+        return "after inclusion, before the manifest is written"
+    if connection.nonce(DEPLOYER, "pending") > connection.nonce(DEPLOYER, "latest"):
+        return "between broadcast and inclusion"
+    return "signed, before broadcast"
+
+
+def essence(folder: Path, chain_id: int) -> dict[str, Any]:
+    """A manifest without what differs from chain to chain: hashes, and the numbers of blocks."""
+    body: dict[str, Any] = json.loads((folder / f"{chain_id}.json").read_text())
+    del body["genesis_hash"]
+    for contract in body["contracts"].values():
+        assert contract.pop("block") > 0
+        assert (contract.pop("transaction_hash") or "0x").startswith("0x")
+    return body
+
+
+def creations(connection: Connection) -> int:
+    """How many contracts were ever created on a chain by transactions of the deployer."""
+    by_factory = 0
+    by_transaction = 0
+    for number in range(1, connection.block_number() + 1):
+        block: Any = connection.web3.eth.get_block(number, full_transactions=True)
+        for transaction in block["transactions"]:
+            assert connection.receipt("0x" + bytes(transaction["hash"]).hex()) is not None  # none failed
+            by_transaction += transaction.get("to") is None
+            by_factory += transaction.get("to") == CREATE2_DEPLOYER
+    return by_factory + by_transaction
+
+
+@contextmanager
+def fresh_chain(create2: bool) -> Iterator[Connection]:
+    options: tuple[str, ...] = ("--block-time", BLOCK_SECONDS)
+    if not create2:
+        options += ("--disable-default-create2-deployer",)
+    with Node(options=options) as node:
+        yield Connection.open(node.url)
+
+
+def moments(rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Where to kill, for ever: each kind of moment in turn, at a random transaction or request."""
+    while True:
+        yield {"before_broadcast": rng.randint(1, 2)}
+        yield {"moment": at_broadcast(rng.randint(1, 2))}
+        yield {"moment": at_inclusion(rng.randint(1, 2))}
+        yield {"moment": at_request(rng.randint(1, REQUESTS_OF_A_RUN))}
+
+
+def uninterrupted(create2: bool, folder: Path) -> dict[str, Any]:
+    """What a run in this process writes that nothing interrupts."""
+    with fresh_chain(create2) as connection:
+        parameters = Parameters(*(DEPLOYER,) * 4, recovery_delay_seconds=RECOVERY_DELAY_SECONDS)
+        Deployer(connection, development_signer(0), suite_plan(parameters), folder).run()
+        assert creations(connection) == 2
+        return essence(folder, connection.chain_id)
+
+
+def kill_and_resume(
+    kills: int, create2: bool, folder: Path, seed: int, kills_on_a_chain: int
+) -> collections.Counter[str]:
+    """Kills a number of runs, then lets one finish on each chain. Returns where the kills landed."""
+    rng = random.Random(seed)
+    aims = moments(rng)
+    landed: collections.Counter[str] = collections.Counter()
+    expected = uninterrupted(create2, folder / "whole")
+    rounds = 0
+    while landed.total() < kills:
+        rounds += 1
+        into = folder / str(rounds)
+        with fresh_chain(create2) as connection, relayed(connection.web3.provider.endpoint_uri) as relay:  # type: ignore[attr-defined]
+            for _ in range(min(kills_on_a_chain, kills - landed.total())):
+                relay.aim(**next(aims))
+                deploy(relay, into)
+                if relay.killed:
+                    landed[where_it_landed(connection, into)] += 1
+            relay.aim()
+            assert deploy(relay, into) == 0
+            assert essence(into, connection.chain_id) == expected
+            assert creations(connection) == 2
+            assert connection.nonce(DEPLOYER, "latest") == connection.nonce(DEPLOYER) == TRANSACTIONS
+            assert sorted(path.name for path in into.iterdir()) == [f"{connection.chain_id}.json"]
+    return landed
+
+
+def report(capsys: pytest.CaptureFixture[str], title: str, landed: collections.Counter[str]) -> None:
+    with capsys.disabled():
+        found = "; ".join(f"{count} {where}" for where, count in sorted(landed.items()))
+        print(f"\n{title}: {landed.total()} kills: {found}; every resume ended with the same manifest")
+
+
+def test_a_deployment_is_resumed_after_four_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    landed = kill_and_resume(4, create2=True, folder=tmp_path, seed=1, kills_on_a_chain=4)
+    report(capsys, "careledger deploy", landed)
+    assert landed.total() == 4
+    assert landed["signed, before broadcast"] >= 1
+    assert landed["between broadcast and inclusion"] >= 1
+    assert landed["after inclusion, before the manifest is written"] >= 1
+
+
+def test_a_deployment_without_a_create2_deployer_is_resumed_after_two_kills(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    landed = kill_and_resume(2, create2=False, folder=tmp_path, seed=2, kills_on_a_chain=2)
+    report(capsys, "careledger deploy, addresses by nonce", landed)
+    assert landed.total() == 2
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("create2", "kills"), [(True, 20), (False, 8)], ids=["create2", "by nonce"])
+def test_a_deployment_is_resumed_after_many_kills(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], create2: bool, kills: int
+) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    landed = kill_and_resume(kills, create2, tmp_path, seed, kills_on_a_chain=2)
+    report(capsys, f"careledger deploy, {'CREATE2' if create2 else 'addresses by nonce'}, seed {seed}", landed)
+    assert landed.total() == kills
+    assert len(landed) >= 3

@@ -1,0 +1,87 @@
+"""The three kinds of chain that the client works on, each started once."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from careledger.chain.connection import Connection
+from careledger.chain.development import MNEMONIC, Node, embedded_connection
+
+ROOT = Path(__file__).resolve().parents[2]
+GANACHE = ROOT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
+GANACHE_START_SECONDS = 60
+CHAINS = ("anvil", "ganache", "embedded")
+
+
+@contextmanager
+def ganache() -> Iterator[Connection]:
+    """A Ganache with the accounts of every development chain, as chain 1337."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    node = shutil.which("node")
+    assert node is not None, "Ganache needs Node.js"
+    command = [node, str(GANACHE), "--logging.quiet", "--server.host", "127.0.0.1", "--server.port", str(port)]
+    command += ["--chain.chainId", "1337", "--wallet.mnemonic", MNEMONIC]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + GANACHE_START_SECONDS
+        while True:
+            assert process.poll() is None, "Ganache ended at once"
+            assert time.monotonic() < deadline, "Ganache does not answer"
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield Connection.open(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def anvil() -> Iterator[Connection]:
+    with Node() as node:
+        yield Connection.open(node.url)
+
+
+@contextmanager
+def embedded() -> Iterator[Connection]:
+    yield embedded_connection()
+
+
+STARTS: dict[str, Callable[[], AbstractContextManager[Connection]]] = {
+    "anvil": anvil,
+    "ganache": ganache,
+    "embedded": embedded,
+}
+
+
+@pytest.fixture(scope="session")
+def anvil_node() -> Iterator[Node]:
+    with Node() as node:
+        yield node
+
+
+@pytest.fixture(scope="session", params=CHAINS)
+def chain(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Each kind of chain in turn. Its clock is the machine's, or, in process, ahead of it."""
+    if request.param == "anvil":
+        yield request.getfixturevalue("anvil_node").connect()
+        return
+    with STARTS[request.param]() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module", params=CHAINS)
+def travelling_chain(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Each kind of chain in turn, for tests that move its clock far ahead."""
+    with STARTS[request.param]() as connection:
+        yield connection
