@@ -61,7 +61,7 @@ interface IOrganizationRegistry {
 
     /// @notice What the registrar states when admitting an organization.
     struct Admission {
-        string name; // 1 to 64 of a-z, 0-9, dot and hyphen, so that no two look alike; its hash is the id
+        string name; // see {OrganizationRegistryInvalidName}; its hash is the organization's id
         address controller;
         uint32 memberRoles; // bit n = MemberRole n
         uint40 licenceExpiry; // Unix seconds; active before it
@@ -97,7 +97,8 @@ interface IOrganizationRegistry {
         uint40 reportedAt; // Unix seconds, of the first report whose cut-off covers that time; 0 if none does
     }
 
-    /// @notice A recovery under way. A contested one has `readyAt` at the end of time until the admin decides.
+    /// @notice A recovery under way. A contested one has `readyAt` at the end of time until the admin decides; upheld,
+    /// it is contested no more, and the organization stays frozen until it is completed.
     struct Recovery {
         address newController;
         uint40 readyAt; // Unix seconds
@@ -168,7 +169,8 @@ interface IOrganizationRegistry {
         OrganizationId indexed organization, bytes32 indexed kind, address indexed published, address previous
     );
 
-    /// @notice Thrown when a name is not 1 to 64 of a-z, 0-9, dot and hyphen.
+    /// @notice Thrown when a name is not 1 to 64 of a-z, 0-9, dot and hyphen, with a letter or digit at both ends, or
+    /// starts with 0x as an id does.
     error OrganizationRegistryInvalidName(string name);
     /// @notice Thrown when an address that must be set is zero, or an account proposed anew is the present one.
     error OrganizationRegistryInvalidAccount(OrganizationId organization, address account);
@@ -288,9 +290,11 @@ interface IOrganizationRegistry {
     // ------------------------------------------------------------------ the admin's
 
     /// @notice Decides a contested recovery, or ends one that is not contested.
+    /// @param proposed Whose recovery is settled, so that the call, if delayed, cannot hit another one.
     /// @param newController Who gets the organization: the one contested or, corrected, another; it stays frozen until
     /// that controller completes the recovery, which it may at once. Zero rejects the recovery and ends a freeze.
-    function settleRecovery(OrganizationId organization, address newController, Reason reason) external;
+    function settleRecovery(OrganizationId organization, address proposed, address newController, Reason reason)
+        external;
 
     // ------------------------------------------------------------------ the guardian's
 
@@ -311,8 +315,8 @@ interface IOrganizationRegistry {
     /// @notice Retires a key: it acts no more, and what it did stays valid.
     function retireKey(address key) external;
 
-    /// @notice Reports a key compromised. Works in every state of the organization. A new controller whose contested
-    /// recovery was upheld may report before completing it.
+    /// @notice Reports a key compromised. Works in every state of the organization. Once a contested recovery is
+    /// upheld, the new controller may report, and the old one no more.
     /// @param since The cut-off, Unix seconds, at most 30 days back. It may later be moved back, never forward.
     function reportCompromise(address key, uint40 since) external;
 
@@ -330,7 +334,8 @@ interface IOrganizationRegistry {
     /// @notice Takes over an organization, as the new controller, once its recovery is ready.
     function completeRecovery(OrganizationId organization) external;
 
-    /// @notice Publishes where a contract of the organization is found, or withdraws it with zero.
+    /// @notice Publishes where a contract of the organization is found, or withdraws it with zero. What was published
+    /// stays so through a suspension: who relies on it checks {requireActiveOrganization} too.
     /// @param kind The contract's name as right-padded ASCII, for example `PriorAuthorization`.
     function publishContract(OrganizationId organization, bytes32 kind, address published) external;
 

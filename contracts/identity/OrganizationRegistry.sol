@@ -46,9 +46,9 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
 
     uint256 private constant MAX_NAME_LENGTH = 64;
 
-    /// @dev Bit n is set for ASCII character n in a-z, 0-9, dot and hyphen.
-    uint256 private constant NAME_CHARACTERS = ((1 << 26) - 1) << 0x61 | ((1 << 10) - 1) << 0x30 | 1 << 0x2e | 1
-        << 0x2d;
+    /// @dev Bit n stands for ASCII character n.
+    uint256 private constant LETTERS_AND_DIGITS = ((1 << 26) - 1) << 0x61 | ((1 << 10) - 1) << 0x30;
+    uint256 private constant DOT_AND_HYPHEN = 1 << 0x2e | 1 << 0x2d;
 
     uint32 private constant MAX_RECOVERY_DELAY = 90 days;
 
@@ -173,7 +173,7 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
 
     /// @inheritdoc IOrganizationRegistry
     function cancelRecovery(OrganizationId organization, Reason reason) external restricted {
-        OrganizationRecord storage record = _organizations[organization];
+        OrganizationRecord storage record = _knownOrganization(organization);
         address newController = _recoveryUnderWay(organization, record);
         _requireReason(reason);
         _requireNotFrozen(organization, record);
@@ -194,9 +194,12 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     // ------------------------------------------------------------------ the admin's
 
     /// @inheritdoc IOrganizationRegistry
-    function settleRecovery(OrganizationId organization, address newController, Reason reason) external restricted {
-        OrganizationRecord storage record = _organizations[organization];
-        address proposed = _recoveryUnderWay(organization, record);
+    function settleRecovery(OrganizationId organization, address proposed, address newController, Reason reason)
+        external
+        restricted
+    {
+        OrganizationRecord storage record = _knownOrganization(organization);
+        if (proposed != _recoveryUnderWay(organization, record)) revert OrganizationRegistryNoRecovery(organization);
         _requireReason(reason);
         if (newController == address(0)) {
             _endRecovery(record);
@@ -246,8 +249,10 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     function reportCompromise(address key, uint40 since) external {
         Key storage record = _knownKey(key);
         OrganizationRecord storage member = _organizations[record.organization];
-        bool upheld = msg.sender == member.recoveryController && member.frozen && member.recoveryReadyAt != END_OF_TIME;
-        if (!upheld) _controlledOrganization(record.organization);
+        bool upheld = member.frozen && member.recoveryReadyAt != END_OF_TIME;
+        if (msg.sender != (upheld ? member.recoveryController : member.controller)) {
+            revert OrganizationRegistryNotController(record.organization, msg.sender);
+        }
         _reportCompromise(key, record, since, _earliestCutOff(record));
     }
 
@@ -272,7 +277,7 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
 
     /// @inheritdoc IOrganizationRegistry
     function contestRecovery(OrganizationId organization, address newController) external {
-        if (msg.sender != _organizations[organization].controller && !_isActiveKeyOf(msg.sender, organization)) {
+        if (msg.sender != _knownOrganization(organization).controller && !_isActiveKeyOf(msg.sender, organization)) {
             revert OrganizationRegistryMayNotContest(organization, msg.sender);
         }
         _contestRecovery(organization, newController);
@@ -280,7 +285,7 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
 
     /// @inheritdoc IOrganizationRegistry
     function completeRecovery(OrganizationId organization) external {
-        OrganizationRecord storage record = _organizations[organization];
+        OrganizationRecord storage record = _knownOrganization(organization);
         if (msg.sender != _recoveryUnderWay(organization, record)) {
             revert OrganizationRegistryNotPendingController(organization, msg.sender);
         }
@@ -363,7 +368,7 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     /// @inheritdoc IOrganizationRegistry
     function recoveryOf(OrganizationId organization) external view returns (Recovery memory) {
         OrganizationRecord storage record = _organizations[organization];
-        return Recovery(record.recoveryController, record.recoveryReadyAt, record.frozen);
+        return Recovery(record.recoveryController, record.recoveryReadyAt, record.recoveryReadyAt == END_OF_TIME);
     }
 
     /// @inheritdoc IOrganizationRegistry
@@ -469,7 +474,7 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
     }
 
     function _contestRecovery(OrganizationId organization, address newController) private {
-        OrganizationRecord storage record = _organizations[organization];
+        OrganizationRecord storage record = _knownOrganization(organization);
         if (newController != _recoveryUnderWay(organization, record)) {
             revert OrganizationRegistryNoRecovery(organization);
         }
@@ -565,12 +570,14 @@ contract OrganizationRegistry is KeyRegister, AccessManaged, EIP712 {
         }
     }
 
-    /// @dev 1 to 64 of a-z, 0-9, dot and hyphen.
+    /// @dev See {OrganizationRegistryInvalidName}.
     function _isName(bytes calldata name) private pure returns (bool) {
-        if (name.length == 0 || name.length > MAX_NAME_LENGTH) return false;
-        for (uint256 i = 0; i < name.length; ++i) {
-            if (NAME_CHARACTERS & (1 << uint8(name[i])) == 0) return false;
+        uint256 length = name.length;
+        if (length == 0 || length > MAX_NAME_LENGTH) return false;
+        for (uint256 i = 0; i < length; ++i) {
+            uint256 allowed = i == 0 || i == length - 1 ? LETTERS_AND_DIGITS : LETTERS_AND_DIGITS | DOT_AND_HYPHEN;
+            if (allowed & (1 << uint8(name[i])) == 0) return false;
         }
-        return true;
+        return length == 1 || name[0] != "0" || name[1] != "x";
     }
 }

@@ -396,10 +396,12 @@ class OrganizationRegistryInvalidMemberRoles(ContractError):
 
 @dataclass(eq=False)
 class OrganizationRegistryInvalidName(ContractError):
-    """Thrown when a name is not 1 to 64 of a-z, 0-9, dot and hyphen."""
+    """Thrown when a name is not 1 to 64 of a-z, 0-9, dot and hyphen, with a letter or digit at both ends, or starts with 0x as an id does."""
 
     SELECTOR: ClassVar[str] = "0xa950497d"
-    SUMMARY: ClassVar[str] = "a name is not 1 to 64 of a-z, 0-9, dot and hyphen."
+    SUMMARY: ClassVar[str] = (
+        "a name is not 1 to 64 of a-z, 0-9, dot and hyphen, with a letter or digit at both ends, or starts with 0x as an id does."
+    )
     TYPES: ClassVar[tuple[str, ...]] = ("string",)
     name: str
 

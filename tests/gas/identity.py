@@ -205,7 +205,7 @@ def contest_recovery(scene):
 
 def settle_recovery(scene):
     contest_recovery(scene)
-    call = (scene.registry, scene.admin, "settleRecovery", HOSPITAL, scene.other_controller.address, REASON)
+    call = (scene.registry, scene.admin, "settleRecovery", HOSPITAL, *[scene.other_controller.address] * 2, REASON)
     scene.schedule(*call)
     return scene.send(*call)
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,14 +70,24 @@ def anvil_node() -> Iterator[Node]:
         yield node
 
 
+@pytest.fixture(scope="session")
+def chains(anvil_node: Node) -> Iterator[Callable[[str], Connection]]:
+    """The chain of each kind, started when first asked for."""
+    with ExitStack() as stack:
+        started: dict[str, Connection] = {"anvil": anvil_node.connect()}
+
+        def chain_of(kind: str) -> Connection:
+            if kind not in started:
+                started[kind] = stack.enter_context(STARTS[kind]())
+            return started[kind]
+
+        yield chain_of
+
+
 @pytest.fixture(scope="session", params=CHAINS)
-def chain(request: pytest.FixtureRequest) -> Iterator[Connection]:
+def chain(request: pytest.FixtureRequest, chains: Callable[[str], Connection]) -> Connection:
     """Each kind of chain in turn. Its clock is the machine's, or, in process, ahead of it."""
-    if request.param == "anvil":
-        yield request.getfixturevalue("anvil_node").connect()
-        return
-    with STARTS[request.param]() as connection:
-        yield connection
+    return chains(request.param)
 
 
 @pytest.fixture(scope="module", params=CHAINS)

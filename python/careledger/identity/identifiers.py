@@ -19,13 +19,15 @@ NPI_PREFIX = "80840"
 
 
 def check_name(name: str) -> str:
-    """A registered name: 1 to 64 lower-case letters, digits, dots and hyphens, so that no two look alike.
+    """A registered name: 1 to 64 lower-case letters, digits, dots and hyphens, a letter or digit at both ends.
 
-    Raises InvalidInput.
+    It may not start with 0x, so that no name is another organization's id. Raises InvalidInput.
     """
-    if not NAME.fullmatch(name):
+    if name.startswith("0x") or not NAME.fullmatch(name):
         raise InvalidInput(
-            "name", name, "must be 1 to 64 of a-z, 0-9, '.' and '-', with a letter or digit at both ends"
+            "name",
+            name,
+            "must be 1 to 64 of a-z, 0-9, '.' and '-', with a letter or digit at both ends, not starting 0x",
         )
     return name
 

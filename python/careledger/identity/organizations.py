@@ -154,10 +154,15 @@ class Organizations:
         """Expels an organization for good. With an execution delay, use `Governance.perform`, which schedules it."""
         return self._send("expel", self.known(organization), reason)
 
-    def settle_recovery(self, organization: str, new_controller: str | None, reason: Reason) -> TransactionReceipt:
-        """Decides a contested recovery: `new_controller` may complete it. None ends a recovery, contested or not."""
-        account = ZERO_ADDRESS if new_controller is None else account_address("controller", new_controller)
-        return self._send("settleRecovery", self.known(organization), account, reason)
+    def settle_recovery(
+        self, organization: str, proposed: str, new_controller: str | None, reason: Reason
+    ) -> TransactionReceipt:
+        """Decides the recovery to `proposed`, if contested: `new_controller`, the same or another, may complete it.
+
+        None ends the recovery, contested or not.
+        """
+        accounts = [account_address("controller", account) for account in (proposed, new_controller or ZERO_ADDRESS)]
+        return self._send("settleRecovery", self.known(organization), *accounts, reason)
 
     def contest_recovery_as_guardian(self, organization: str, new_controller: str) -> TransactionReceipt:
         """Contests a recovery on the organization's behalf, as the guardian: freezes it until the admin decides."""

@@ -55,7 +55,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class Recovery:
-    """A recovery under way. A contested one waits for the admin, and `ready_at` says nothing."""
+    """A recovery under way. While it is contested, it waits for the admin, and `ready_at` says nothing."""
 
     new_controller: str
     ready_at: int

@@ -41,7 +41,7 @@ RESTRICTED = {
     "cancelRecovery": (REGISTRAR, (NOBODY, 0)),
     "expel": (POLICY_ADMINISTRATOR, (NOBODY, 0)),
     "contestRecoveryAsGuardian": (GUARDIAN, (NOBODY, ADDRESS)),
-    "settleRecovery": (ADMIN, (NOBODY, ADDRESS, 0)),
+    "settleRecovery": (ADMIN, (NOBODY, ADDRESS, ADDRESS, 0)),
 }
 """Function -> the role that may call it, and arguments that any other caller never gets to have looked at."""
 
@@ -210,7 +210,7 @@ def test_admin_waits_from_the_deployment_on(delayed, stranger):
         (manager.grantRole, REGISTRAR, stranger, 0),
         (manager.setTargetFunctionRole, registry, [], REGISTRAR),
         (manager.updateAuthority, registry, stranger),
-        (registry.settleRecovery, NOBODY, ADDRESS, Reason.CLEARED),
+        (registry.settleRecovery, NOBODY, ADDRESS, ADDRESS, Reason.CLEARED),
     ):
         assert refusal(*call, sender=stranger)[0] == "AccessManagerNotScheduled"
     data = manager.grantRole.encode_input(REGISTRAR, stranger, 0)

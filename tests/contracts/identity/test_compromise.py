@@ -152,12 +152,25 @@ def test_report_compromise_works_for_a_controller_upheld(
 ):
     send(registry.startRecovery, insurer.id, new_controller, Reason.CONTROLLER_LOST, sender=registrar)
     send(registry.contestRecovery, insurer.id, new_controller, sender=insurer_key)
-    send(registry.settleRecovery, insurer.id, new_controller, Reason.CLEARED, sender=admin)
+    send(registry.settleRecovery, insurer.id, new_controller, new_controller, Reason.CLEARED, sender=admin)
     now = chain_time()
     receipt = send(registry.reportCompromise, insurer_key, now, sender=new_controller)
     assert events(receipt, registry) == [
         ("KeyCompromised", insurer.id, insurer_key.address, now, new_controller.address)
     ]
+
+
+def test_report_compromise_reverts_for_the_old_controller_once_another_is_upheld(
+    registry, registrar, admin, insurer, insurer_key, new_controller
+):
+    send(registry.startRecovery, insurer.id, new_controller, Reason.CONTROLLER_LOST, sender=registrar)
+    send(registry.contestRecovery, insurer.id, new_controller, sender=insurer_key)
+    send(registry.settleRecovery, insurer.id, new_controller, new_controller, Reason.CLEARED, sender=admin)
+    assert refusal(registry.reportCompromise, insurer_key, chain_time(), sender=insurer.controller) == (
+        "OrganizationRegistryNotController",
+        insurer.id,
+        insurer.controller.address,
+    )
 
 
 def test_report_compromise_reverts_for_a_controller_not_upheld(

@@ -205,7 +205,7 @@ def test_membership_at_keeps_every_change(registry, registrar, insurer, new_cont
         (registrar, registry.addMemberRoles, (added, Reason.SCOPE_CHANGED)),
         (registrar, registry.startRecovery, (stranger_controller, Reason.CONTROLLER_LOST)),
         (insurer.controller, registry.contestRecovery, (stranger_controller,)),
-        (admin, registry.settleRecovery, (ZERO, Reason.FRAUD)),
+        (admin, registry.settleRecovery, (new_controller, ZERO, Reason.FRAUD)),
         (registrar, registry.removeMemberRoles, (added, Reason.SCOPE_CHANGED)),
     ]
     for number, (sender, method, arguments) in enumerate(acts, start=1):

@@ -41,7 +41,9 @@ def contested(registry, insurer, new_controller, started):
 @pytest.fixture
 def upheld(registry, admin, insurer, new_controller, contested):
     """The time at which the admin upheld it."""
-    return time_of(send(registry.settleRecovery, insurer.id, new_controller, Reason.CLEARED, sender=admin))
+    return time_of(
+        send(registry.settleRecovery, insurer.id, new_controller, new_controller, Reason.CLEARED, sender=admin)
+    )
 
 
 # ---------------------------------------------------------------------- startRecovery
@@ -255,9 +257,9 @@ def test_guardians_contest_reverts_if_contested(registry, guardian, insurer, new
 
 
 def test_settle_recovery_upholds_the_new_controller(registry, admin, insurer, new_controller, contested):
-    receipt = send(registry.settleRecovery, insurer.id, new_controller, Reason.CLEARED, sender=admin)
+    receipt = send(registry.settleRecovery, insurer.id, new_controller, new_controller, Reason.CLEARED, sender=admin)
     assert events(receipt, registry) == [("RecoverySettled", insurer.id, new_controller.address, True, Reason.CLEARED)]
-    assert tuple(registry.recoveryOf(insurer.id)) == (new_controller, time_of(receipt), True)
+    assert tuple(registry.recoveryOf(insurer.id)) == (new_controller, time_of(receipt), False)
 
 
 def test_upheld_recovery_stays_frozen_until_completed(registry, insurer, insurer_key, new_controller, upheld):
@@ -267,7 +269,7 @@ def test_upheld_recovery_stays_frozen_until_completed(registry, insurer, insurer
 
 
 def test_settle_recovery_may_name_another_controller(registry, admin, insurer, new_controller, stranger, contested):
-    receipt = send(registry.settleRecovery, insurer.id, stranger, Reason.CLERICAL_ERROR, sender=admin)
+    receipt = send(registry.settleRecovery, insurer.id, new_controller, stranger, Reason.CLERICAL_ERROR, sender=admin)
     assert events(receipt, registry) == [("RecoverySettled", insurer.id, stranger.address, True, Reason.CLERICAL_ERROR)]
     assert refusal(registry.completeRecovery, insurer.id, sender=new_controller) == (
         "OrganizationRegistryNotPendingController",
@@ -279,7 +281,7 @@ def test_settle_recovery_may_name_another_controller(registry, admin, insurer, n
 
 
 def test_settle_recovery_rejects_and_ends_the_freeze(registry, admin, insurer, insurer_key, new_controller, contested):
-    receipt = send(registry.settleRecovery, insurer.id, ZERO, Reason.FRAUD, sender=admin)
+    receipt = send(registry.settleRecovery, insurer.id, new_controller, ZERO, Reason.FRAUD, sender=admin)
     assert events(receipt, registry) == [("RecoverySettled", insurer.id, new_controller.address, False, Reason.FRAUD)]
     assert tuple(registry.recoveryOf(insurer.id)) == NONE
     assert registry.controllerOf(insurer.id) == insurer.controller
@@ -294,19 +296,21 @@ def test_settle_recovery_rejects_and_ends_the_freeze(registry, admin, insurer, i
 
 
 def test_settle_recovery_rejects_what_it_upheld(registry, admin, insurer, insurer_key, new_controller, upheld):
-    send(registry.settleRecovery, insurer.id, ZERO, Reason.FRAUD, sender=admin)
+    send(registry.settleRecovery, insurer.id, new_controller, ZERO, Reason.FRAUD, sender=admin)
     assert tuple(registry.recoveryOf(insurer.id)) == NONE
     assert registry.requireKey(insurer_key) == insurer.id
 
 
 def test_settle_recovery_ends_one_that_is_not_contested(registry, admin, insurer, new_controller, started):
-    receipt = send(registry.settleRecovery, insurer.id, ZERO, Reason.FRAUD, sender=admin)
+    receipt = send(registry.settleRecovery, insurer.id, new_controller, ZERO, Reason.FRAUD, sender=admin)
     assert events(receipt, registry) == [("RecoverySettled", insurer.id, new_controller.address, False, Reason.FRAUD)]
     assert tuple(registry.recoveryOf(insurer.id)) == NONE
 
 
 def test_settle_recovery_reverts_if_not_contested(registry, admin, insurer, new_controller, started):
-    assert refusal(registry.settleRecovery, insurer.id, new_controller, Reason.CLEARED, sender=admin) == (
+    assert refusal(
+        registry.settleRecovery, insurer.id, new_controller, new_controller, Reason.CLEARED, sender=admin
+    ) == (
         "OrganizationRegistryNoRecovery",
         insurer.id,
     )
@@ -314,7 +318,15 @@ def test_settle_recovery_reverts_if_not_contested(registry, admin, insurer, new_
 
 def test_settle_recovery_reverts_if_none_is_under_way(registry, admin, insurer, new_controller):
     for account in (new_controller, ZERO):
-        assert refusal(registry.settleRecovery, insurer.id, account, Reason.CLEARED, sender=admin) == (
+        assert refusal(registry.settleRecovery, insurer.id, new_controller, account, Reason.CLEARED, sender=admin) == (
+            "OrganizationRegistryNoRecovery",
+            insurer.id,
+        )
+
+
+def test_settle_recovery_reverts_if_another_is_under_way(registry, admin, insurer, new_controller, stranger, contested):
+    for account in (new_controller, ZERO):
+        assert refusal(registry.settleRecovery, insurer.id, stranger, account, Reason.CLEARED, sender=admin) == (
             "OrganizationRegistryNoRecovery",
             insurer.id,
         )
@@ -322,9 +334,9 @@ def test_settle_recovery_reverts_if_none_is_under_way(registry, admin, insurer, 
 
 def test_settle_recovery_reverts_if_no_reason_is_stated(registry, admin, insurer, new_controller, contested):
     for account in (new_controller, ZERO):
-        assert refusal(registry.settleRecovery, insurer.id, account, Reason.UNSPECIFIED, sender=admin) == (
-            "OrganizationRegistryReasonMissing",
-        )
+        assert refusal(
+            registry.settleRecovery, insurer.id, new_controller, account, Reason.UNSPECIFIED, sender=admin
+        ) == ("OrganizationRegistryReasonMissing",)
 
 
 # ---------------------------------------------------------------------- completeRecovery
@@ -377,11 +389,23 @@ def test_complete_recovery_reverts_if_not_called_by_the_new_controller(registry,
 
 
 def test_complete_recovery_reverts_if_none_is_under_way(registry, insurer, new_controller):
-    for organization in (insurer.id, identity_of("nobody")):
-        assert refusal(registry.completeRecovery, organization, sender=new_controller) == (
-            "OrganizationRegistryNoRecovery",
-            organization,
-        )
+    assert refusal(registry.completeRecovery, insurer.id, sender=new_controller) == (
+        "OrganizationRegistryNoRecovery",
+        insurer.id,
+    )
+
+
+def test_recovery_acts_revert_if_the_organization_is_unknown(registry, registrar, guardian, admin, new_controller):
+    nobody = identity_of("nobody")
+    acts = [
+        (registrar, registry.cancelRecovery, (Reason.CLEARED,)),
+        (admin, registry.settleRecovery, (new_controller, ZERO, Reason.CLEARED)),
+        (guardian, registry.contestRecoveryAsGuardian, (new_controller,)),
+        (new_controller, registry.contestRecovery, (new_controller,)),
+        (new_controller, registry.completeRecovery, ()),
+    ]
+    for sender, method, arguments in acts:
+        assert refusal(method, nobody, *arguments, sender=sender) == ("OrganizationRegistryUnknownOrganization", nobody)
 
 
 def test_complete_recovery_reverts_twice(registry, insurer, new_controller, started):

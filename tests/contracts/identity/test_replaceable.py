@@ -76,8 +76,10 @@ def test_set_writer_hands_the_ledger_over(first_closed, as_policy_administrator)
     assert ledger.writer() == second.address
 
 
-def test_set_writer_to_zero_leaves_none(first_closed, insurer, insurer_key, as_policy_administrator):
-    first, ledger = first_closed.first, first_closed.ledger
+@pytest.mark.parametrize("state", ["rehearsal", "first_closed"])
+def test_set_writer_to_zero_leaves_none(request, state, insurer, insurer_key, as_policy_administrator):
+    versions = request.getfixturevalue(state)
+    first, ledger = versions.first, versions.ledger
     receipt = as_policy_administrator(ledger.setWriter, ZERO)
     assert events(receipt, ledger) == [("WriterChanged", first.address, ZERO)]
     assert refusal(ledger.count, TASK, insurer.id, sender=first) == ("SingleWriterNotWriter", first.address, ZERO)

@@ -116,7 +116,7 @@ contract AdmissionTest is IdentityFixture {
 
     function test_admit_accepts_every_allowed_character_and_no_other() external {
         for (uint256 i = 0; i < 256; ++i) {
-            bytes memory name = abi.encodePacked("a", bytes1(uint8(i)));
+            bytes memory name = abi.encodePacked("a", bytes1(uint8(i)), "b");
             bool allowed = (i >= 0x61 && i <= 0x7a) || (i >= 0x30 && i <= 0x39) || i == 0x2d || i == 0x2e;
             if (!allowed) {
                 vm.expectRevert(
@@ -125,6 +125,16 @@ contract AdmissionTest is IdentityFixture {
             }
             vm.prank(registrar);
             registry.admit(_admission(string(name), insurer, 1));
+        }
+    }
+
+    function test_admit_reverts_if_name_ends_in_a_mark_or_looks_like_an_id() external {
+        string[7] memory names = ["-", ".a", "-a", "a.", "a-", "0x", "0x0057f24045fa0d25a1d0eb68"];
+        for (uint256 i = 0; i < names.length; ++i) {
+            _expectAdmitRevert(
+                _admission(names[i], insurer, 1),
+                abi.encodeWithSelector(IOrganizationRegistry.OrganizationRegistryInvalidName.selector, names[i])
+            );
         }
     }
 

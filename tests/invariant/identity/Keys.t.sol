@@ -293,7 +293,7 @@ contract KeysTest is IdentityFixture {
         _expectNotController(hospital);
         registry.reportCompromise(key, START);
         vm.prank(admin);
-        registry.settleRecovery(acme, hospital, REASON);
+        registry.settleRecovery(acme, hospital, hospital, REASON);
         _expectNotController(stranger);
         registry.reportCompromise(key, START);
         vm.prank(hospital);

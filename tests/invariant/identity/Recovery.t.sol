@@ -75,7 +75,7 @@ contract RecoveryTest is IdentityFixture {
 
     function test_settle_recovery_reverts_if_none_is_under_way() external {
         _expectNoRecovery(admin);
-        registry.settleRecovery(acme, successor, REASON);
+        registry.settleRecovery(acme, successor, successor, REASON);
     }
 
     function test_complete_recovery_reverts_if_none_is_under_way() external {
@@ -163,7 +163,7 @@ contract RecoveryTest is IdentityFixture {
         vm.expectEmit(address(registry));
         emit IOrganizationRegistry.RecoverySettled(acme, successor, false, REASON);
         vm.prank(admin);
-        registry.settleRecovery(acme, address(0), REASON);
+        registry.settleRecovery(acme, successor, address(0), REASON);
         _assertRecovery(address(0), 0, false);
         assertEq(registry.membershipOf(acme).since, START);
     }
@@ -171,7 +171,7 @@ contract RecoveryTest is IdentityFixture {
     function test_settle_recovery_reverts_if_one_that_is_not_contested_is_upheld() external {
         _start();
         _expectNoRecovery(admin);
-        registry.settleRecovery(acme, successor, REASON);
+        registry.settleRecovery(acme, successor, successor, REASON);
     }
 
     function test_contest_recovery_freezes_if_controller_contests() external {
@@ -279,13 +279,21 @@ contract RecoveryTest is IdentityFixture {
         assertFalse(registry.isActive(acme, MemberRole.Payer));
     }
 
+    function test_settle_recovery_reverts_if_another_recovery_is_under_way() external {
+        _contest();
+        _expectNoRecovery(admin);
+        registry.settleRecovery(acme, stranger, address(0), REASON);
+        _expectNoRecovery(admin);
+        registry.settleRecovery(acme, stranger, successor, REASON);
+    }
+
     function test_settle_recovery_unfreezes_if_refused() external {
         _contest();
         vm.warp(START + 5);
         vm.expectEmit(address(registry));
         emit IOrganizationRegistry.RecoverySettled(acme, successor, false, REASON);
         vm.prank(admin);
-        registry.settleRecovery(acme, address(0), REASON);
+        registry.settleRecovery(acme, successor, address(0), REASON);
         _assertRecovery(address(0), 0, false);
         assertFalse(registry.membershipOf(acme).frozen);
         assertEq(registry.membershipOf(acme).since, START + 5);
@@ -299,8 +307,8 @@ contract RecoveryTest is IdentityFixture {
         vm.expectEmit(address(registry));
         emit IOrganizationRegistry.RecoverySettled(acme, successor, true, REASON);
         vm.prank(admin);
-        registry.settleRecovery(acme, successor, REASON);
-        _assertRecovery(successor, READY + 5, true);
+        registry.settleRecovery(acme, successor, successor, REASON);
+        _assertRecovery(successor, READY + 5, false);
         vm.prank(successor);
         registry.completeRecovery(acme);
         assertEq(registry.controllerOf(acme), successor);
@@ -314,8 +322,8 @@ contract RecoveryTest is IdentityFixture {
         vm.expectEmit(address(registry));
         emit IOrganizationRegistry.RecoverySettled(acme, corrected, true, REASON);
         vm.prank(admin);
-        registry.settleRecovery(acme, corrected, REASON);
-        _assertRecovery(corrected, START, true);
+        registry.settleRecovery(acme, successor, corrected, REASON);
+        _assertRecovery(corrected, START, false);
         vm.expectRevert(
             abi.encodeWithSelector(
                 IOrganizationRegistry.OrganizationRegistryNotPendingController.selector, acme, successor
@@ -331,7 +339,7 @@ contract RecoveryTest is IdentityFixture {
     function test_settle_recovery_reverts_without_reason() external {
         _contest();
         _expectReasonMissing(admin);
-        registry.settleRecovery(acme, successor, IOrganizationRegistry.Reason.Unspecified);
+        registry.settleRecovery(acme, successor, successor, IOrganizationRegistry.Reason.Unspecified);
     }
 
     function test_start_recovery_reverts_if_contested() external {
@@ -386,7 +394,7 @@ contract RecoveryTest is IdentityFixture {
     function test_settle_recovery_refuses_one_that_was_upheld_and_never_completed() external {
         _uphold();
         vm.prank(admin);
-        registry.settleRecovery(acme, address(0), REASON);
+        registry.settleRecovery(acme, successor, address(0), REASON);
         _assertRecovery(address(0), 0, false);
         _expectNoRecovery(successor);
         registry.completeRecovery(acme);
@@ -405,7 +413,7 @@ contract RecoveryTest is IdentityFixture {
         vm.prank(insurer);
         registry.contestRecovery(acme, successor);
         _expectUnauthorized(registrar);
-        registry.settleRecovery(acme, successor, REASON);
+        registry.settleRecovery(acme, successor, successor, REASON);
     }
 
     // ------------------------------------------------------------------
@@ -424,7 +432,7 @@ contract RecoveryTest is IdentityFixture {
     function _uphold() private {
         _contest();
         vm.prank(admin);
-        registry.settleRecovery(acme, successor, REASON);
+        registry.settleRecovery(acme, successor, successor, REASON);
     }
 
     function _expectContested(address contestant) private {

@@ -327,10 +327,11 @@ contract RegistryHandler is RegistryModel {
         address caller = _caller(seed >> 16, officers.admin);
         choice %= 4;
         address to = choice == 0 ? address(0) : choice == 1 ? _account(seed >> 24) : member.recoveryController;
-        bool allowed = caller == officers.admin && member.recoveryController != address(0) && _given(reason)
-            && (to == address(0) || member.membership.frozen);
+        address proposed = (seed >> 40) % 16 == 0 ? _account(seed >> 44) : member.recoveryController;
+        bool allowed = caller == officers.admin && member.recoveryController != address(0)
+            && proposed == member.recoveryController && _given(reason) && (to == address(0) || member.membership.frozen);
         string memory what = choice == 0 ? "reject recovery" : choice == 1 ? "correct recovery" : "uphold recovery";
-        bytes memory call = abi.encodeCall(registry.settleRecovery, (member.id, to, reason));
+        bytes memory call = abi.encodeCall(registry.settleRecovery, (member.id, proposed, to, reason));
         if (!_act(caller, allowed, what, call)) return;
         if (to == address(0)) {
             _endRecovery(i);
@@ -527,11 +528,11 @@ contract RegistryHandler is RegistryModel {
         return contested != address(0) && contested == member.recoveryController && !member.membership.frozen;
     }
 
-    /// @dev The controller, and the account whose contested recovery was upheld.
+    /// @dev The controller, or once a contested recovery is upheld, the account whose it is, alone.
     function _mayReport(address account, address caller) private view returns (bool) {
         if (keyRecords[account].addedAt == 0) return false;
         Organization storage member = organizations[_indexOf(keyRecords[account].organization)];
-        return caller == member.controller || (member.upheld && caller == member.recoveryController);
+        return caller == (member.upheld ? member.recoveryController : member.controller);
     }
 
     function _freeze(uint256 i) private {

@@ -6,9 +6,17 @@ from identity.suite import Suite, deploy_suite
 
 
 @pytest.fixture(scope="session")
-def suite(chain: Connection) -> Suite:
+def suites() -> dict[int, Suite]:
+    """The suites deployed so far, by chain id."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def suite(chain: Connection, suites: dict[int, Suite]) -> Suite:
     """A suite on each kind of chain; rules wait a second."""
-    return deploy_suite(chain)
+    if chain.chain_id not in suites:
+        suites[chain.chain_id] = deploy_suite(chain)
+    return suites[chain.chain_id]
 
 
 @pytest.fixture(scope="module")

@@ -283,7 +283,7 @@ def test_a_name_that_is_not_an_organization_is_refused_before_anything_is_sent(s
         lambda: registrar.expel(unknown, Reason.FRAUD),
         lambda: registrar.start_recovery(unknown, successor),
         lambda: registrar.cancel_recovery(unknown, Reason.OWN_REQUEST),
-        lambda: registrar.settle_recovery(unknown, None, Reason.CLEARED),
+        lambda: registrar.settle_recovery(unknown, successor, None, Reason.CLEARED),
         lambda: registrar.contest_recovery_as_guardian(unknown, successor),
         lambda: controller.transfer_controller(unknown, successor),
         lambda: controller.accept_controller(unknown),

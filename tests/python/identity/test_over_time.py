@@ -111,7 +111,7 @@ def test_a_contested_recovery_freezes_and_the_admin_upholds_it(suite: Suite) -> 
     )
 
     admin = suite.organizations(suite.admin)
-    receipt = admin.settle_recovery(name, suite.successor.address, Reason.CONTROLLER_LOST)
+    receipt = admin.settle_recovery(name, suite.successor.address, suite.successor.address, Reason.CONTROLLER_LOST)
     assert receipt.event(RecoverySettled).upheld
     assert suite.organizations().get(name).membership.frozen
     assert successor.report_compromise(key, added_at).event(KeyCompromised).reporter == suite.successor.address
@@ -124,7 +124,7 @@ def test_a_contested_recovery_freezes_and_the_admin_upholds_it(suite: Suite) -> 
 
 def test_the_admin_rejects_a_contested_recovery(suite: Suite, recovering: str) -> None:
     suite.organizations(suite.controller).contest_recovery(recovering, suite.successor.address)
-    receipt = suite.organizations(suite.admin).settle_recovery(recovering, None, Reason.FRAUD)
+    receipt = suite.organizations(suite.admin).settle_recovery(recovering, suite.successor.address, None, Reason.FRAUD)
     event = receipt.event(RecoverySettled)
     assert (event.new_controller, event.upheld, event.reason) == (suite.successor.address, False, Reason.FRAUD)
     found = suite.organizations().get(recovering)
@@ -136,10 +136,12 @@ def test_the_admin_rejects_a_contested_recovery(suite: Suite, recovering: str) -
 def test_the_admin_ends_a_recovery_that_nobody_contests_and_cannot_speed_it_up(suite: Suite, recovering: str) -> None:
     admin = suite.organizations(suite.admin)
     refusal(
-        lambda: admin.settle_recovery(recovering, suite.successor.address, Reason.CONTROLLER_LOST),
+        lambda: admin.settle_recovery(
+            recovering, suite.successor.address, suite.successor.address, Reason.CONTROLLER_LOST
+        ),
         OrganizationRegistryNoRecovery(organization_id(recovering)),
     )
-    admin.settle_recovery(recovering, None, Reason.OWN_REQUEST)
+    admin.settle_recovery(recovering, suite.successor.address, None, Reason.OWN_REQUEST)
     assert suite.organizations().get(recovering).recovery is None
 
 
@@ -147,7 +149,9 @@ def test_the_guardian_contests_and_the_admin_names_another_controller(suite: Sui
     guardian = suite.organizations(suite.guardian)
     receipt = guardian.contest_recovery_as_guardian(recovering, suite.successor.address)
     assert receipt.event(RecoveryContested).contestant == suite.guardian.address
-    suite.organizations(suite.admin).settle_recovery(recovering, suite.stranger.address, Reason.CONTROLLER_LOST)
+    suite.organizations(suite.admin).settle_recovery(
+        recovering, suite.successor.address, suite.stranger.address, Reason.CONTROLLER_LOST
+    )
     refusal(
         lambda: suite.organizations(suite.successor).complete_recovery(recovering),
         OrganizationRegistryNotPendingController(organization_id(recovering), suite.successor.address),

@@ -194,7 +194,9 @@ def admit_as_a_stranger(suite: Suite) -> tuple[Callable[[], object], ContractErr
 def settle_as_the_registrar(suite: Suite) -> tuple[Callable[[], object], ContractError]:
     name = suite.admit()
     return (
-        lambda: suite.organizations(suite.registrar).settle_recovery(name, None, Reason.CLEARED),
+        lambda: suite.organizations(suite.registrar).settle_recovery(
+            name, suite.successor.address, None, Reason.CLEARED
+        ),
         AccessManagedUnauthorized(suite.registrar.address),
     )
 
