@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     runner = config.pluginmanager.get_plugin("ape-test")
     if runner is not None:
         config.pluginmanager.unregister(runner)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Adds up what tests counted by `record_property("counted: ...", n)`."""
+    totals: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name.startswith("counted: "):
+                totals[name] += int(str(value))
+    for name, total in sorted(totals.items()):
+        terminalreporter.write_line(f"{name}: {total}")

@@ -33,6 +33,6 @@ python_lane 2>&1 | tee build/test-python.log || failed=1
 wait "$contracts" || { cat build/test-contracts.log; failed=1; echo 'test: the contracts lane failed' >&2; }
 
 echo
-.venv/bin/python tools/counts.py build/test-contracts.log
+.venv/bin/python tools/counts.py build/test-contracts.log build/test-python.log
 echo "test: $((SECONDS - started)) s"
 exit "$failed"
