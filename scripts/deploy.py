@@ -17,7 +17,6 @@ from ape.api import AccountAPI, ProviderAPI, TestAccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 from careledger.chain.connection import Connection
 from careledger.chain.deployment import Deployer, suite_plan
-from careledger.chain.deployment.safe import write_safe_transaction
 from careledger.chain.development import find_anvil
 from careledger.cli.deploy import choose_parameters, report_progress
 from careledger.errors import CareLedgerError, MissingPrerequisite, SignerError
@@ -112,12 +111,8 @@ def cli(
         deployment = deployer.run()
         for name, contract in deployment.contracts.items():
             click.echo(f"{name} {contract.address}")
-        left = deployments / f"{connection.chain_id}.admin.json"
-        if deployment.configured:
-            left.unlink(missing_ok=True)
-        else:
-            to, data = deployer.settings_call(deployment, deployer.open_settings(deployment))
-            write_safe_transaction(left, connection.chain_id, parameters.admin, to, data, "careledger: settings")
+        left = deployer.leave_settings(deployment)
+        if left is not None:
             click.echo(f"The admin {parameters.admin} has yet to execute {left} in its wallet's transaction builder.")
     except CareLedgerError as error:
         raise click.ClickException(str(error)) from error

@@ -8,7 +8,7 @@ mkdir -p build
 started=$SECONDS
 
 if [ "${1:-}" = full ]; then
-  export FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=256 FOUNDRY_INVARIANT_DEPTH=500
+  export FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=32 FOUNDRY_INVARIANT_DEPTH=200
   full=(--full)
 else
   full=()

@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from careledger.chain.artifacts import artifact
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import Deployer, Deployment, Parameters, suite_plan
 from careledger.chain.deployment.plan import MANAGER, REGISTRY
+from careledger.chain.deployment.verify import require_code
 from careledger.chain.development import Node, development_signer, embedded_connection
 from careledger.chain.signers import Signer
-from careledger.errors import BytecodeMismatch, DeploymentChanged, NotAContract
 from careledger.identity import Governance, Organizations
 
 __all__ = ["CareLedger", "deployments_folder"]
@@ -73,19 +72,12 @@ class CareLedger:
         named by CARELEDGER_DEPLOYMENTS, else `deployments/` here).
 
         Raises NodeUnreachable, WrongChain, DeploymentMissing; DeploymentChanged if the node serves another chain than
-        the manifest's under the same id; NotAContract or BytecodeMismatch if the contracts are not of this version.
+        the manifest's under the same id, or if the deployment is not finished; NotAContract or BytecodeMismatch if the
+        contracts are not of this version.
         """
         connection = Connection.open(url, expected_chain_id)
         deployment = Deployment.load(deployments or deployments_folder(), connection.chain_id)
-        genesis_hash = connection.genesis_hash()
-        if genesis_hash != deployment.genesis_hash:
-            raise DeploymentChanged("genesis block", deployment.genesis_hash, genesis_hash)
-        for name, entry in deployment.contracts.items():
-            code = connection.code(entry.address)
-            if not code:
-                raise NotAContract(name, entry.address)
-            if not artifact(entry.artifact).matches(code):
-                raise BytecodeMismatch(name, entry.address)
+        require_code(connection, deployment)
         return cls(connection, deployment, signer)
 
     def acting_as(self, signer: Signer | None) -> CareLedger:

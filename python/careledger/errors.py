@@ -12,6 +12,7 @@
     │   ├── NotAContract
     │   ├── BytecodeMismatch
     │   ├── InsufficientFunds
+    │   ├── FeeTooHigh                gas costs more than was allowed; nothing was sent
     │   └── TransactionUnconfirmed    sent, and not seen in a block in time
     ├── ContractError                 a contract refused; subclasses in `careledger.contract_errors`, by selector
     │   ├── UnknownRefusal            ... with data that the suite does not declare
@@ -44,6 +45,7 @@ __all__ = [
     "DeploymentChanged",
     "DeploymentError",
     "DeploymentMissing",
+    "FeeTooHigh",
     "InsufficientFunds",
     "InvalidInput",
     "MissingPrerequisite",
@@ -182,6 +184,20 @@ class InsufficientFunds(ChainError):
 
     def __str__(self) -> str:
         return f"{self.address} has {self.balance_wei} wei and needs up to {self.needed_wei} wei; fund it and run again"
+
+
+@dataclass(eq=False)
+class FeeTooHigh(ChainError):
+    """A unit of gas may cost more than was allowed; the transaction was not sent. Amounts in wei."""
+
+    fee_wei: int
+    cap_wei: int
+
+    def __str__(self) -> str:
+        return (
+            f"a unit of gas costs up to {self.fee_wei} wei now, more than the {self.cap_wei} wei allowed; "
+            "not sent: run again when fees are lower, or allow more"
+        )
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,14 +140,20 @@ def kill_often(path: Path, work: str, times: int) -> None:
 
 
 @pytest.mark.parametrize("work", ["put", "put_many", "forget", "rotate", "backup"])
-def test_a_vault_killed_at_work_opens_whole_with_all_that_was_finished(path: Path, work: str) -> None:
+def test_a_vault_killed_at_work_opens_whole_with_all_that_was_finished(
+    path: Path, work: str, record_property: Callable[[str, object], None]
+) -> None:
     kill_often(path, work, times=5)
+    record_property("counted: vault processes killed at work", 5)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("work", ["put", "put_many", "forget", "rotate", "backup"])
-def test_a_vault_killed_at_work_many_times_opens_whole_with_all_that_was_finished(path: Path, work: str) -> None:
+def test_a_vault_killed_at_work_many_times_opens_whole_with_all_that_was_finished(
+    path: Path, work: str, record_property: Callable[[str, object], None]
+) -> None:
     kill_often(path, work, times=40)
+    record_property("counted: vault processes killed at work", 40)
 
 
 def test_two_processes_put_at_once_and_nothing_is_lost(path: Path) -> None:

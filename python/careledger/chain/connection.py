@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from careledger.contract_events import BY_TOPIC, ContractEvent
 from careledger.errors import (
     CareLedgerError,
     ConfigurationError,
+    FeeTooHigh,
     InsufficientFunds,
     NodeRefused,
     NodeUnreachable,
@@ -90,17 +91,23 @@ class TransactionReceipt:
 class Connection:
     """A node at a URL, or an in-process chain.
 
-    Attributes: `web3`, for what this class does not wrap; `chain_id`; `url`, shown without credentials, path and query.
+    Attributes: `web3`, for what this class does not wrap; `chain_id`; `url`, shown without credentials, path and query;
+    `fee_cap_wei`, the most to pay for a unit of gas: a transaction that might cost more is not sent, but FeeTooHigh is
+    raised. None for no limit.
     """
 
-    def __init__(self, provider: BaseProvider, url: str, expected_chain_id: int | None = None) -> None:
-        """Asks the node for its chain id. Raises NodeUnreachable or WrongChain."""
+    def __init__(
+        self, provider: BaseProvider, url: str, expected_chain_id: int | None = None, fee_cap_wei: int | None = None
+    ) -> None:
+        """Asks the node for its chain id. Raises NodeUnreachable, NodeRefused or WrongChain."""
+        provider.global_ccip_read_enabled = False  # a node's answer must not make us fetch URLs (ERC-3668)
         self.web3 = Web3(provider)
         self.web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
         self.url = url
+        self.fee_cap_wei = fee_cap_wei
         self._tester = getattr(provider, "ethereum_tester", None)
         with self.failures("eth_chainId"):
-            self.chain_id = self.web3.eth.chain_id
+            self.chain_id = _number(self.web3.eth.chain_id)
         if expected_chain_id is not None and expected_chain_id != self.chain_id:
             raise WrongChain(expected=expected_chain_id, actual=self.chain_id)
 
@@ -110,8 +117,9 @@ class Connection:
         try:
             parts = urlsplit(url)
             port = f":{parts.port}" if parts.port else ""
-            known = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        except ValueError:  # a port or an IPv6 address that cannot be
+            host = parts.hostname or ""
+            known = parts.scheme in {"http", "https"} and bool(host.encode("idna"))
+        except ValueError:  # a port, an IPv6 address or a host name that cannot be
             known = False
         if not known:
             raise ConfigurationError("the RPC URL", "not an http:// or https:// URL of an Ethereum node")
@@ -119,7 +127,8 @@ class Connection:
         provider = HTTPProvider(
             URI(url), request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
         )
-        return cls(provider, f"{parts.scheme}://{parts.hostname}{port}", expected_chain_id)
+        shown = f"[{host}]" if ":" in host else host
+        return cls(provider, f"{parts.scheme}://{shown}{port}", expected_chain_id)
 
     @property
     def is_local(self) -> bool:
@@ -133,12 +142,12 @@ class Connection:
 
     def block_number(self) -> int:
         with self.failures("eth_blockNumber"):
-            return self.web3.eth.block_number
+            return _number(self.web3.eth.block_number)
 
     def block_time(self, block: int | str = "latest") -> int:
         """A block's time, Unix seconds."""
         with self.failures("eth_getBlockByNumber"):
-            return int(self.web3.eth.get_block(cast(Any, block))["timestamp"])
+            return _number(self.web3.eth.get_block(cast(Any, block))["timestamp"])
 
     def code(self, address: str, block: int | str = "latest") -> bytes:
         with self.failures("eth_getCode"):
@@ -146,11 +155,11 @@ class Connection:
 
     def balance_wei(self, address: str) -> int:
         with self.failures("eth_getBalance"):
-            return self.web3.eth.get_balance(_address(address))
+            return _number(self.web3.eth.get_balance(_address(address)))
 
     def nonce(self, address: str, block: str = "pending") -> int:
         with self.failures("eth_getTransactionCount"):
-            return self.web3.eth.get_transaction_count(_address(address), cast(Any, block))
+            return _number(self.web3.eth.get_transaction_count(_address(address), cast(Any, block)))
 
     def call(self, to: str, data: bytes, sender: str | None = None, block: int | str = "latest") -> bytes:
         """The result of a call. Raises ContractError if the contract refuses."""
@@ -161,9 +170,14 @@ class Connection:
             return bytes(self.web3.eth.call(request, cast(Any, block)))
 
     def fee_per_gas_wei(self) -> int:
-        """The most that a transaction prepared now would pay for one unit of gas, in wei."""
+        """The most that a transaction prepared now would pay for one unit of gas, in wei. Raises FeeTooHigh."""
         fees = self._fees()
         return int(fees.get("maxFeePerGas", fees.get("gasPrice", 0)))
+
+    def check_fee(self, fee_wei: int) -> None:
+        """Raises FeeTooHigh if a unit of gas may not cost as much."""
+        if self.fee_cap_wei is not None and fee_wei > self.fee_cap_wei:
+            raise FeeTooHigh(fee_wei, self.fee_cap_wei)
 
     def fits(self, sender: str, to: str, data: bytes, gas_cap: int) -> bool:
         """Whether a call would use less than `gas_cap`. Raises ContractError if refused for another cause than gas."""
@@ -192,9 +206,15 @@ class Connection:
                 self.web3.provider.make_request(cast(Any, "evm_mine"), [])
 
     def prepare(
-        self, signer: Signer, to: str | None, data: bytes = b"", value_wei: int = 0, gas: int | None = None
+        self,
+        signer: Signer,
+        to: str | None,
+        data: bytes = b"",
+        value_wei: int = 0,
+        gas: int | None = None,
+        nonce: int | None = None,
     ) -> dict[str, Any]:
-        """A transaction ready to sign: nonce, gas and fees filled in.
+        """A transaction ready to sign: nonce, gas and fees filled in. A given `nonce` replaces what is pending with it.
 
         Raises ContractError if it would be refused, InsufficientFunds if the signer could not pay for it, and
         ConfigurationError for a development-only signer outside a local chain.
@@ -215,7 +235,7 @@ class Connection:
         needed = value_wei + gas * int(fees.get("maxFeePerGas", fees.get("gasPrice", 0)))
         if balance < needed:
             raise InsufficientFunds(signer.address, balance, needed)
-        return {**transaction, **fees, "gas": gas, "nonce": self.nonce(signer.address)}
+        return {**transaction, **fees, "gas": gas, "nonce": self.nonce(signer.address) if nonce is None else nonce}
 
     def broadcast(self, raw: bytes) -> str:
         """Hands signed bytes to the node; returns the transaction's hash. Bytes that it knows already are no error."""
@@ -229,16 +249,21 @@ class Connection:
         return transaction_hash
 
     def wait(self, transaction_hash: str, timeout_seconds: int = 180) -> TransactionReceipt:
-        """Waits until a transaction is in a block. Raises ContractError if it was refused there, and
-        TransactionUnconfirmed when time is up."""
+        """Waits until a transaction is in a block, also while the node does not answer.
+
+        Raises ContractError if it was refused there, and TransactionUnconfirmed when time is up.
+        """
         started = time.monotonic()
         pause = FIRST_POLL_SECONDS
-        while (receipt := self.receipt(transaction_hash)) is None:
+        while True:
+            with contextlib.suppress(NodeUnreachable):
+                receipt = self.receipt(transaction_hash)
+                if receipt is not None:
+                    return receipt
             if time.monotonic() - started > timeout_seconds:
                 raise TransactionUnconfirmed(transaction_hash, timeout_seconds)
             time.sleep(pause)
             pause = min(pause * 1.5, LAST_POLL_SECONDS)
-        return receipt
 
     def receipt(self, transaction_hash: str) -> TransactionReceipt | None:
         """The receipt of a transaction, or None if it is in no block. Raises ContractError if it was refused."""
@@ -247,16 +272,17 @@ class Connection:
                 raw = cast(dict[str, Any], self.web3.eth.get_transaction_receipt(cast(Any, transaction_hash)))
             except TransactionNotFound:
                 return None
-        if raw["status"] == 0:
-            raise self._reason_of(transaction_hash)
-        return TransactionReceipt(
-            transaction_hash=transaction_hash,
-            block_number=raw["blockNumber"],
-            gas_used=raw["gasUsed"],
-            effective_gas_price_wei=raw.get("effectiveGasPrice", 0),
-            contract_address=raw.get("contractAddress"),
-            events=tuple(event for event in map(decode_log, raw["logs"]) if event is not None),
-        )
+            if _number(raw["status"]) != 0:
+                created = raw.get("contractAddress")
+                return TransactionReceipt(
+                    transaction_hash=transaction_hash,
+                    block_number=_number(raw["blockNumber"]),
+                    gas_used=_number(raw["gasUsed"]),
+                    effective_gas_price_wei=_number(raw.get("effectiveGasPrice", 0)),
+                    contract_address=None if created is None else _address(created),
+                    events=tuple(event for event in map(decode_log, raw["logs"]) if event is not None),
+                )
+        raise self._reason_of(transaction_hash)
 
     def send(
         self,
@@ -265,17 +291,10 @@ class Connection:
         data: bytes = b"",
         value_wei: int = 0,
         gas: int | None = None,
-        before_broadcast: Callable[[bytes, int], None] | None = None,
     ) -> TransactionReceipt:
-        """Signs, sends and waits. `before_broadcast` gets the signed bytes and their nonce first, to keep.
-
-        Raises what `prepare`, `broadcast` and `wait` raise.
-        """
+        """Signs, sends and waits. Raises what `prepare`, `broadcast` and `wait` raise."""
         transaction = self.prepare(signer, to, data, value_wei, gas)
-        raw = signer.sign_transaction(transaction)
-        if before_broadcast is not None:
-            before_broadcast(raw, transaction["nonce"])
-        return self.wait(self.broadcast(raw))
+        return self.wait(self.broadcast(signer.sign_transaction(transaction)))
 
     def logs(
         self, address: str, events: Sequence[type[ContractEvent]], from_block: int = 0, to_block: int | None = None
@@ -291,21 +310,13 @@ class Connection:
                 "toBlock": BlockNumber(min(end, start + LOG_RANGE_BLOCKS - 1)),
             }
             with self.failures("eth_getLogs"):
-                entries = cast(list[dict[str, Any]], self.web3.eth.get_logs(query))
-            for entry in entries:
-                event = decode_log(entry)
-                if event is not None:
-                    yield LogEntry(
-                        event=event,
-                        address=entry["address"],
-                        block_number=entry["blockNumber"],
-                        transaction_hash=_text(entry["transactionHash"]),
-                        log_index=entry["logIndex"],
-                    )
+                raw = cast(list[dict[str, Any]], self.web3.eth.get_logs(query))
+                entries = [entry for entry in map(_log_entry, raw) if entry is not None]
+            yield from entries
 
     @contextlib.contextmanager
     def failures(self, method: str) -> Iterator[None]:
-        """Turns whatever web3 raises inside into one of our errors."""
+        """Turns whatever is raised inside, where the node is asked and its answer decoded, into one of our errors."""
         try:
             yield
         except (TransactionNotFound, CareLedgerError):
@@ -316,28 +327,48 @@ class Connection:
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise NodeUnreachable(self.url, "what answers there is not an Ethereum node (no JSON)") from None
         except Exception as error:
+            if not isinstance(error, Web3Exception) and not type(error).__module__.startswith(
+                ("eth_tester", "eth.", "eth_utils.")
+            ):
+                raise NodeRefused(method, None, f"{type(error).__name__} in its answer") from None
             data = revert_data(error)
             if data is not None:
                 raise decode_revert(data) from None
             if isinstance(error, Web3RPCError):
                 body = (error.rpc_response or {}).get("error", {})
                 code, text = (body.get("code"), body.get("message")) if isinstance(body, dict) else (None, str(body))
-                raise NodeRefused(method, code, str(text or error.message)) from None
-            if isinstance(error, Web3Exception) or type(error).__module__.startswith(
-                ("eth_tester", "eth.", "eth_utils.")
-            ):
-                raise NodeRefused(method, None, str(error)) from None
-            raise
+                raise NodeRefused(method, code if isinstance(code, int) else None, str(text or error.message)) from None
+            raise NodeRefused(method, None, str(error)) from None
 
     def _fees(self) -> dict[str, int]:
+        """The fee fields of a transaction sent now. Raises FeeTooHigh if they exceed the cap."""
         with self.failures("eth_getBlockByNumber"):
-            base_fee = self.web3.eth.get_block("latest").get("baseFeePerGas")
+            answer = self.web3.eth.get_block("latest").get("baseFeePerGas")
+            base_fee = None if answer is None else _number(answer)
         if base_fee is None:
-            with self.failures("eth_gasPrice"):
-                return {"gasPrice": self.web3.eth.gas_price}
+            most = self._gas_price()
+            fees = {"gasPrice": most}
+        else:
+            tip = self._tip(base_fee)
+            most = 2 * base_fee + tip
+            fees = {"maxFeePerGas": most, "maxPriorityFeePerGas": tip}
+        self.check_fee(most)
+        return fees
+
+    def _gas_price(self) -> int:
+        with self.failures("eth_gasPrice"):
+            return _number(self.web3.eth.gas_price)
+
+    def _tip(self, base_fee: int) -> int:
+        """What the node suggests beyond the base fee; of one that cannot say, what its gas price is beyond that."""
         with self.failures("eth_maxPriorityFeePerGas"):
-            tip = self.web3.eth.max_priority_fee
-        return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip}
+            try:
+                # Not `max_priority_fee`, which warns on standard error where the node has no such method.
+                answer: Any = self.web3.manager.request_blocking(cast(Any, "eth_maxPriorityFeePerGas"), [])
+                return _number(int(answer, 16) if isinstance(answer, str) else answer)
+            except Web3RPCError:
+                pass
+        return max(0, self._gas_price() - base_fee)
 
     def _estimate(self, transaction: dict[str, Any]) -> int:
         with self.failures("eth_estimateGas"):
@@ -346,7 +377,7 @@ class Connection:
             block: str | None = "pending"
             if self._tester is not None:
                 block, transaction = None, {**transaction, "gasPrice": 0}
-            estimate = self.web3.eth.estimate_gas(cast(TxParams, transaction), cast(Any, block))
+            estimate = _number(self.web3.eth.estimate_gas(cast(TxParams, transaction), cast(Any, block)))
         return max(estimate, min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, TRANSACTION_GAS_CAP))
 
     def _is_known(self, transaction_hash: str) -> bool:
@@ -361,11 +392,12 @@ class Connection:
         """Why a transaction in a block failed: the same call again, on the state before its block."""
         with self.failures("eth_getTransactionByHash"):
             sent = cast(dict[str, Any], self.web3.eth.get_transaction(cast(Any, transaction_hash)))
-        request = {name: sent[name] for name in ("from", "to", "value", "gas") if sent.get(name) is not None}
-        request["data"] = sent["input"]
+            request = {name: sent[name] for name in ("from", "to", "value", "gas") if sent.get(name) is not None}
+            request["data"] = sent["input"]
+            before = BlockNumber(_number(sent["blockNumber"]) - 1)
         try:
             with self.failures("eth_call"):
-                self.web3.eth.call(cast(TxParams, request), sent["blockNumber"] - 1)
+                self.web3.eth.call(cast(TxParams, request), before)
         except CareLedgerError as reason:
             return reason
         return decode_revert(b"")
@@ -379,6 +411,26 @@ def decode_log(entry: dict[str, Any]) -> ContractEvent | None:
         return None
     values = event_values(kind.TYPES, kind.INDEXED, topics[1:], bytes(entry["data"]))
     return kind(*to_python_values(kind.TYPES, kind.ENUMS, values))
+
+
+def _log_entry(entry: dict[str, Any]) -> LogEntry | None:
+    event = decode_log(entry)
+    if event is None:
+        return None
+    return LogEntry(
+        event=event,
+        address=_address(entry["address"]),
+        block_number=_number(entry["blockNumber"]),
+        transaction_hash=_text(entry["transactionHash"]),
+        log_index=_number(entry["logIndex"]),
+    )
+
+
+def _number(value: Any) -> int:
+    """A number out of an answer. Raises ValueError for what is none of the chain's numbers."""
+    if type(value) is not int or not 0 <= value < 2**256:
+        raise ValueError
+    return value
 
 
 def _address(text: str) -> ChecksumAddress:

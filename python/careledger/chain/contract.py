@@ -28,12 +28,14 @@ class Contract:
         return encode_call(self.artifact.function(function), arguments)
 
     def read(self, function: str, *arguments: Any, block: int | str = "latest", sender: str | None = None) -> Any:
-        """A view call's result. Raises ContractError if the contract refuses, NotAContract if there is none."""
+        """A view call's result. Raises ContractError if the contract refuses, NotAContract if there is none, and
+        NodeRefused for an answer that is no such result."""
         data = self.connection.call(self.address, self.encode(function, *arguments), sender=sender, block=block)
         declared = self.artifact.function(function)
         if not data and declared["outputs"]:
             raise NotAContract(self.name, self.address)
-        return decode_outputs(declared, data)
+        with self.connection.failures("eth_call"):
+            return decode_outputs(declared, data)
 
     def send(self, signer: Signer, function: str, *arguments: Any, gas: int | None = None) -> TransactionReceipt:
         """Calls in a transaction and waits for it. Raises what `Connection.send` raises."""

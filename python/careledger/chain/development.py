@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import itertools
 import os
 import platform
 import shutil
@@ -31,8 +32,11 @@ MNEMONIC = "test test test test test test test test test test test junk"
 ACCOUNT_COUNT = 10
 HD_PATH = "m/44'/60'/0'/0"
 START_TIMEOUT_SECONDS = 20
+FIRST_PORT, PORT_COUNT = 20_000, 12_000
 STOP_TIMEOUT_SECONDS = 5
 PR_SET_PDEATHSIG = 1
+
+_port_numbers = itertools.count()
 
 
 class DevelopmentSigner(LocalSigner):
@@ -87,8 +91,10 @@ class Node:
         chain_id: int = 31337,
         options: tuple[str, ...] = (),
     ) -> None:
-        """Starts the node and waits until it answers. Raises ConfigurationError if the port is taken, NodeUnreachable
-        if the node does not answer, with what it printed."""
+        """Starts the node and waits until it answers. Raises ConfigurationError if the port is taken or none,
+        NodeUnreachable if the node does not answer, with what it printed."""
+        if port is not None and not 0 < port < 2**16:
+            raise ConfigurationError("port", f"{port} is none; name one from 1 to {2**16 - 1}")
         if port is not None and _is_taken(port):
             raise ConfigurationError("port", f"{port} is taken by another program; name a free one")
         self.port = port or _free_port()
@@ -167,9 +173,12 @@ def embedded_connection() -> Connection:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those that the system gives out by itself. Processes start their search at different ones,
+    since nothing holds the port until the node does."""
+    while True:
+        port = FIRST_PORT + (os.getpid() * 101 + next(_port_numbers)) % PORT_COUNT
+        if not _is_taken(port):
+            return port
 
 
 def _is_taken(port: int) -> bool:

@@ -6,6 +6,7 @@ Anvil, Ganache, the in-process EVM and others each wrap a revert's data differen
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ __all__ = ["decode_revert", "revert_data"]
 
 ERROR_STRING = bytes.fromhex("08c379a0")
 PANIC = bytes.fromhex("4e487b71")
+CODE_3 = "no data"
+"""What web3 has for the data of an error that has none, where it takes the error for a revert."""
+REVERTED = re.compile(r"execution reverted|(Error: )?VM Exception while processing transaction: revert", re.IGNORECASE)
 
 
 def decode_revert(data: bytes) -> ContractError:
@@ -87,11 +91,29 @@ def _as_bytes(value: Any) -> bytes | None:
             except ValueError:
                 return None
         if value.startswith(("execution reverted: b'", 'execution reverted: b"', "b'", 'b"')):
-            parsed = ast.literal_eval(value[value.index("b") :])
+            try:
+                parsed = ast.literal_eval(value[value.index("b") :])
+            except (SyntaxError, ValueError, MemoryError, RecursionError):  # a node may write anything
+                return None
             return parsed if isinstance(parsed, bytes) else None
     return None
 
 
 def _is_revert(error: BaseException) -> bool:
-    name = type(error).__name__
-    return name in {"ContractLogicError", "ContractCustomError", "TransactionFailed"} or "revert" in str(error).lower()
+    """Whether an error without data is an execution's revert, and not a node's error that mentions one."""
+    kind = type(error).__name__
+    if kind in {"ContractCustomError", "TransactionFailed"}:
+        return True
+    text = str(getattr(error, "message", None) or error)
+    if kind == "ContractLogicError":
+        # web3 makes one of any error of code 3, marked so, and of any whose data is null or, with words before its
+        # own, an object.
+        data = getattr(error, "data", None)
+        if data in (CODE_3, "0x"):
+            return True
+        return REVERTED.match(text.removeprefix("execution reverted: ") if isinstance(data, dict) else text) is not None
+    response = getattr(error, "rpc_response", None)
+    body = response.get("error") if isinstance(response, dict) else None
+    if isinstance(body, dict):
+        return body.get("code") == 3 or REVERTED.match(str(body.get("message"))) is not None
+    return REVERTED.match(text) is not None

@@ -20,10 +20,12 @@ from eth_utils.address import (
 )
 from eth_utils.crypto import keccak
 
+from careledger import contract_enums
 from careledger.errors import InvalidInput
 
 __all__ = [
     "account_address",
+    "check_enums",
     "decode_arguments",
     "decode_outputs",
     "encode_call",
@@ -68,6 +70,15 @@ def encode_call(function: dict[str, Any], arguments: tuple[Any, ...]) -> bytes:
     return selector + encode(types, values)
 
 
+def check_enums(function: dict[str, Any], arguments: Iterable[Any]) -> None:
+    """Raises InvalidInput for a number that is no member of its enum, also inside lists and structs.
+
+    `arguments` are such as `encode_call` takes.
+    """
+    for field, value in zip(function["inputs"], arguments, strict=True):
+        _check_enum(field, value)
+
+
 def decode_arguments(function: dict[str, Any], data: bytes) -> list[Any]:
     """The arguments in a call's calldata, without the selector."""
     inputs = function["inputs"]
@@ -90,7 +101,12 @@ def to_python_values(types: tuple[str, ...], enums: Mapping[int, type[IntEnum]],
 
 
 def event_values(types: tuple[str, ...], indexed: tuple[bool, ...], topics: list[bytes], data: bytes) -> list[Any]:
-    """The decoded values of a log in the event's order. `topics` without the first."""
+    """The decoded values of a log in the event's order. `topics` without the first.
+
+    Raises ValueError if there are more or fewer of them than the event has indexed values.
+    """
+    if len(topics) != sum(indexed):
+        raise ValueError(f"{len(topics)} topics for {sum(indexed)} indexed values")
     from_topics = iter(topics)
     from_data = iter(decode([kind for kind, in_topic in zip(types, indexed, strict=True) if not in_topic], data))
     values = []
@@ -113,6 +129,23 @@ def _checked(field: dict[str, Any], value: Any) -> Any:
     except (EncodingError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InvalidInput(field["name"] or kind, str(value), f"is not a {kind}: {error}") from None
     return converted
+
+
+def _check_enum(field: dict[str, Any], value: Any) -> None:
+    kind, internal = field["type"], str(field.get("internalType", ""))
+    if array := ARRAY.match(kind):
+        for item in value:
+            _check_enum({**field, "type": array[1], "internalType": ARRAY.sub(r"\1", internal)}, item)
+    elif kind == "tuple":
+        parts = field["components"]
+        items = [value[snake_case(part["name"])] for part in parts] if isinstance(value, dict) else value
+        for part, item in zip(parts, items, strict=True):
+            _check_enum(part, item)
+    elif internal.startswith("enum "):
+        members: type[IntEnum] | None = getattr(contract_enums, internal.removeprefix("enum ").rpartition(".")[2], None)
+        if members is not None and value not in set(members):
+            names = ", ".join(f"{member.value} {member.name.lower()}" for member in members)
+            raise InvalidInput(field["name"] or kind, str(value), f"is none of {names}")
 
 
 def _to_abi(field: dict[str, Any], value: Any) -> Any:

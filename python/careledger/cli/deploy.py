@@ -12,8 +12,9 @@ from rich.console import Console
 from careledger.chain.connection import Connection
 from careledger.chain.deployment import Deployer, Deployment, Parameters, suite_plan, verify
 from careledger.chain.deployment.deployer import Progress
+from careledger.chain.deployment.manifest import locked
 from careledger.chain.deployment.replacement import Step
-from careledger.chain.deployment.safe import write_safe_transaction
+from careledger.chain.deployment.verify import roles_on_chain
 from careledger.chain.development import Node, development_signer
 from careledger.chain.signers import Signer
 from careledger.chain.values import account_address
@@ -29,7 +30,7 @@ from careledger.cli.session import (
     progress_line,
 )
 from careledger.client import CareLedger
-from careledger.errors import ConfigurationError, DeploymentMissing
+from careledger.errors import ConfigurationError, DeploymentMissing, InvalidInput
 from careledger.rehearsal import Actors, rehearse
 
 __all__ = ["app"]
@@ -62,6 +63,9 @@ def deploy(
     check: Annotated[
         bool, typer.Option("--verify", help="Send nothing; check the chain against the manifest.")
     ] = False,
+    record_roles: Annotated[
+        bool, typer.Option("--record-roles", help="Send nothing; put who holds the roles now into the manifest.")
+    ] = False,
     rpc: Rpc = "",
     signer: SignerUri = "",
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
@@ -70,8 +74,12 @@ def deploy(
 ) -> None:
     """Deploy the suite. A second run sends nothing; an interrupted one goes on where it was."""
     if context.invoked_subcommand is not None:
+        refuse_options_before(context, context.invoked_subcommand)
         return
     connection = connect(rpc, chain_id)
+    if record_roles:
+        record_roles_on_chain(connection, deployments, as_json)
+        return
     if check:
         verify_deployment(connection, deployments, allow_plain_key_admin, as_json)
         return
@@ -96,13 +104,7 @@ def deploy(
         report=report_progress,
     )
     deployment = deployer.run()
-    settings_file = deployments / f"{connection.chain_id}.admin.json"
-    if deployment.configured:
-        settings_file.unlink(missing_ok=True)
-    else:
-        to, data = deployer.settings_call(deployment, deployer.open_settings(deployment))
-        write_safe_transaction(settings_file, connection.chain_id, parameters.admin, to, data, "careledger: settings")
-    safe_file = None if deployment.configured else settings_file
+    safe_file = deployer.leave_settings(deployment)
     show(
         {"deployment": deployment, "admin_transaction": safe_file},
         as_json,
@@ -116,19 +118,22 @@ def drill(
     rpc: Rpc = "",
     signer: SignerUri = "",
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
+    chain_id: ChainId = None,
     as_json: Json = False,
 ) -> None:
     """Rehearse replacing a contract: v1 closes to new work and runs off, v2 opens, and back.
 
     Without --rpc on a fresh local node. With it, on a deployed suite, with a signer that holds every role.
     """
+    if rpc and not member:
+        raise ConfigurationError("--member", "not set; with --rpc, name a key of no organization to do the work")
     node = None if rpc else Node()
     try:
         if node is not None:
             suite, actors = _local_suite(node)
         else:
             leader = open_signer(signer)
-            suite = CareLedger.connect(rpc, leader, deployments)
+            suite = CareLedger.connect(rpc, leader, deployments, chain_id)
             actors = Actors(leader, leader, leader, leader, leader, open_signer(member))
         steps: list[Step] = []
 
@@ -164,6 +169,24 @@ def choose_parameters(connection: Connection, folder: Path, deployer: str, told:
         options = ", ".join("--" + name.replace("_", "-") for name in missing)
         raise ConfigurationError(options, f"needed on chain {connection.chain_id}: who rules has no default there")
     return Parameters(**{**dict.fromkeys(missing, deployer), **chosen, **accounts})
+
+
+def refuse_options_before(context: typer.Context, subcommand: str) -> None:
+    """Raises InvalidInput for options of `deploy` on a command line that goes on with a subcommand."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is not None and source.name == "COMMANDLINE":
+            raise InvalidInput("option", parameter.opts[0], f"must stand after `{subcommand}`, if {subcommand} has it")
+
+
+def record_roles_on_chain(connection: Connection, deployments: Path, as_json: bool) -> None:
+    """Puts who holds the roles now into the manifest, and prints them."""
+    with locked(deployments, connection.chain_id):
+        deployment = roles_on_chain(connection, Deployment.load(deployments, connection.chain_id))
+        deployment.save(deployments)
+    held = deployment.parameters
+    rows = [(name, getattr(held, name)) for name in ("registrar", "policy_administrator", "guardian")]
+    show(deployment, as_json, lambda console: console.print(table("Recorded", ("role", "account"), rows)))
 
 
 def verify_deployment(connection: Connection, deployments: Path, allow_plain_key_admin: bool, as_json: bool) -> None:

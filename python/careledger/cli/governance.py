@@ -13,7 +13,7 @@ from rich.console import Console
 from careledger.chain.connection import TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.deployment.safe import write_safe_transaction
-from careledger.chain.values import account_address
+from careledger.chain.values import account_address, check_enums
 from careledger.cli.output import table
 from careledger.cli.session import Answer, progress_line, reads, writes
 from careledger.cli.words import time_text
@@ -130,18 +130,22 @@ def _call(ledger: CareLedger, contract: str, function: str, arguments: str) -> t
     target = ledger.governance.contract(contract)
     values = _arguments(arguments)
     try:
+        declared = target.artifact.function(function)
         target.encode(function, *values)
     except KeyError as error:
         raise InvalidInput("function", function, str(error.args[0])) from None
     except (TypeError, ValueError, EncodingError) as error:
         raise InvalidInput("arguments", arguments, str(error)) from None
+    if declared["stateMutability"] in {"view", "pure"}:
+        raise InvalidInput("function", function, "only reads, so that nobody needs permission and nothing would change")
+    check_enums(declared, values)
     return target, values
 
 
 def _arguments(text: str) -> list[Any]:
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("arguments", text, f"is not JSON: {error}") from None
     if not isinstance(values, list):
         raise InvalidInput("arguments", text, "must be a JSON list")

@@ -12,13 +12,17 @@ from careledger.cli.output import Json, show
 
 __all__ = ["node"]
 
+MOST_CHAIN_ID = 2**63 - 19
+"""The greatest chain id that fits into a signature (EIP-2294)."""
+
 
 def node(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8545,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")] = 8545,
     block_time: Annotated[
-        int | None, typer.Option(help="Seconds between blocks; without it, one for each transaction.")
+        int | None,
+        typer.Option(min=1, max=86_400, help="Seconds between blocks; without it, one for each transaction."),
     ] = None,
-    chain_id: Annotated[int, typer.Option(help="Chain id.")] = 31337,
+    chain_id: Annotated[int, typer.Option(min=1, max=MOST_CHAIN_ID, help="Chain id.")] = 31337,
     as_json: Json = False,
 ) -> None:
     """Run a local Anvil until Ctrl-C. Its accounts are public: development only."""

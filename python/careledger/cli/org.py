@@ -32,6 +32,16 @@ __all__ = ["app"]
 
 NOT_ACTIVE = 9
 NOT_FOUND = 6
+NOTHING_TOLD = {
+    "name": "",
+    "controller": "",
+    "roles": [],
+    "licence_until": "",
+    "identifiers": [],
+    "metadata": ZERO_HASH,
+    "reason": "application",
+}
+"""One admission, as the options of `org admit` have it when they are not given."""
 
 IdentifierTexts = Annotated[list[str], typer.Option("--identifier", help="SCHEME:VALUE, e.g. GLN:0614141000005.")]
 IdentifierText = Annotated[str, typer.Argument(help="SCHEME:VALUE, e.g. GLN:0614141000005.")]
@@ -131,6 +141,8 @@ def admit(
     """Admit an organization, or with --file many: as many in a transaction as fit. Repeating it changes nothing."""
     entry = {"name": name, "controller": controller, "roles": role, "licence_until": licence_until}
     entry |= {"identifiers": identifier, "metadata": metadata, "reason": reason}
+    if file is not None and entry != NOTHING_TOLD:
+        raise InvalidInput("--file", str(file), "given with a name or an option of one admission; choose one of them")
     admissions = _read_admissions(file) if file is not None else [_admission(entry)]
     with Progress(console=progress_console, transient=True) as progress:
         bar = progress.add_task("Admitting", total=len(admissions))
@@ -301,11 +313,12 @@ def contest_recovery(
 def settle_recovery(
     ledger: CareLedger,
     name: Name,
+    new_controller: Account,
     reason: ReasonName,
     uphold: Annotated[str, typer.Option(help="Account that gets it; without, the recovery ends.")] = ZERO_ADDRESS,
 ) -> TransactionReceipt:
-    """Decide a contested recovery, or end any, as the admin."""
-    arguments = (ledger.organizations.known(name), uphold, int(parse_enum(Reason, reason)))
+    """Decide the recovery to a new controller, if it is contested, or end it, as the admin."""
+    arguments = (ledger.organizations.known(name), new_controller, uphold, int(parse_enum(Reason, reason)))
     registry = ledger.governance.contract(REGISTRY)
     return ledger.governance.perform(registry, "settleRecovery", *arguments, report=progress_line)
 
@@ -323,7 +336,7 @@ def complete_recovery(ledger: CareLedger, name: Name) -> TransactionReceipt:
 def _read_admissions(file: Path) -> list[Admission]:
     try:
         entries = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput("file", str(file), f"is not a readable JSON file: {error}") from None
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidInput("file", str(file), "must be a JSON list of admissions, see docs/identity.md")
@@ -340,12 +353,16 @@ def _admission(entry: dict[str, Any]) -> Admission:
             raise InvalidInput(
                 field.replace("_", "-"), "", f"an admission needs it (organization {entry.get('name')!r})"
             )
+    for field in ("roles", "identifiers"):
+        texts = entry.get(field, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise InvalidInput(field, str(texts), f"must be a list of texts (organization {entry.get('name')!r})")
     return Admission(
         name=str(entry["name"]),
         controller=str(entry["controller"]),
-        member_roles=frozenset(parse_enum(MemberRole, str(role)) for role in entry["roles"]),
+        member_roles=frozenset(parse_enum(MemberRole, role) for role in entry["roles"]),
         licence_expiry=parse_time(str(entry["licence_until"])),
-        identifiers=tuple(Identifier.parse(str(text)) for text in entry.get("identifiers", [])),
+        identifiers=tuple(Identifier.parse(text) for text in entry.get("identifiers", [])),
         metadata_commitment=str(entry.get("metadata", ZERO_HASH)),
         reason=parse_enum(Reason, str(entry.get("reason", "application"))),
     )

@@ -14,13 +14,7 @@ from rich.console import Console
 from careledger.chain.connection import TransactionReceipt
 from careledger.chain.signers.signer import required
 from careledger.cli.output import table, to_plain
-from careledger.cli.session import (
-    Answer,
-    parse_time,
-    reads,
-    signs,
-    writes,
-)
+from careledger.cli.session import Answer, parse_time, reads, signs, writes
 from careledger.cli.words import Name, time_text
 from careledger.client import CareLedger
 from careledger.errors import InvalidInput
@@ -33,6 +27,7 @@ app = typer.Typer(help="Keys of organizations: prove, add, retire, report, look 
 
 Key = Annotated[str, typer.Argument(help="The key's address.")]
 DEFAULT_PROOF_SECONDS = 3600
+MOST_PROOF_SECONDS = 366 * 86_400
 
 
 @app.command("prove")
@@ -40,7 +35,9 @@ DEFAULT_PROOF_SECONDS = 3600
 def prove(
     ledger: CareLedger,
     name: Name,
-    valid_for: Annotated[int, typer.Option(help="Seconds until the proof expires.")] = DEFAULT_PROOF_SECONDS,
+    valid_for: Annotated[
+        int, typer.Option(min=1, max=MOST_PROOF_SECONDS, help="Seconds until the proof expires.")
+    ] = DEFAULT_PROOF_SECONDS,
 ) -> Answer:
     """Sign, as the new key, that it agrees to act for an organization. Sends nothing; prints JSON for `key add`."""
     deadline = max(int(time.time()), ledger.connection.block_time()) + valid_for
@@ -56,7 +53,7 @@ def add(
     """Add a key, as the organization's controller."""
     try:
         return ledger.organizations.add_key(PossessionProof(**json.loads(proof.read_text())))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput("proof", str(proof), f"is not what `careledger org key prove` prints: {error}") from None
 
 

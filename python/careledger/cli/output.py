@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from careledger.errors import CareLedgerError
 
@@ -20,7 +21,7 @@ __all__ = ["Json", "fail", "progress_console", "show", "table", "to_plain"]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on standard output.")]
 
-progress_console = Console(stderr=True, highlight=False)
+progress_console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 """Where progress, prompts and errors go, so that standard output holds only the answer."""
 
 
@@ -29,16 +30,16 @@ def show(result: Any, as_json: bool, render: Callable[[Console], None]) -> None:
     if as_json:
         typer.echo(json.dumps(to_plain(result), indent=2))
     else:
-        render(Console(highlight=False))
+        render(Console(highlight=False, markup=False, emoji=False))
 
 
 def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table of plain values."""
-    result = Table(title=title, title_justify="left", title_style="bold")
+    """A table of plain values, shown as they are."""
+    result = Table(title=None if title is None else Text(title), title_justify="left", title_style="bold")
     for column in columns:
-        result.add_column(column, overflow="fold")
+        result.add_column(Text(column), overflow="fold")
     for row in rows:
-        result.add_row(*(str(value) for value in row))
+        result.add_row(*(Text(str(value)) for value in row))
     return result
 
 

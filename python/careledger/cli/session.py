@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import functools
 import inspect
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.development import development_signer
@@ -123,7 +125,7 @@ def open_signer(uri: str) -> Signer:
         )
     if uri.startswith(DEVELOPMENT):
         index = uri.removeprefix(DEVELOPMENT)
-        if not index.isdigit():
+        if not re.fullmatch(r"[0-9]{1,9}", index):
             raise InvalidInput("development account", index, "must be a number")
         return development_signer(int(index))
     return signer_from_uri(uri)
@@ -136,9 +138,9 @@ def parse_time(text: str, connection: Connection | None = None) -> int:
     """
     if text == "now":
         return int(time.time()) if connection is None else connection.block_time()
-    if text.isdigit():
-        return int(text)
     try:
+        if text.isascii() and text.isdigit():
+            return int(text)  # ValueError for thousands of digits
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInput("time", text, "must be Unix seconds, an ISO 8601 date or date and time, or now") from None
@@ -150,7 +152,7 @@ def parse_time(text: str, connection: Connection | None = None) -> int:
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Shows on standard error that something is under way."""
-    with progress_console.status(text):
+    with progress_console.status(Text(text)):
         yield
 
 

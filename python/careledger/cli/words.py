@@ -37,6 +37,6 @@ def time_text(unix_seconds: int) -> str:
     """Unix seconds for a person: UTC, to the second."""
     try:
         moment = datetime.datetime.fromtimestamp(unix_seconds, datetime.UTC)
-    except (OverflowError, ValueError):
+    except (OSError, OverflowError, ValueError):
         return f"{unix_seconds} s"
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_CEILING, Decimal, localcontext
 
 from careledger.errors import InvalidInput
 
@@ -17,7 +17,7 @@ def parse_ether(name: str, text: str) -> int:
     with localcontext(prec=PRECISION):
         try:
             wei = Decimal(text).scaleb(DECIMALS)
-        except InvalidOperation:
+        except ArithmeticError:
             raise InvalidInput(name, text, "is not an amount of ether, such as 0.05") from None
         if not wei.is_finite() or not 0 < wei < 2**256 or wei != wei.to_integral_value():
             raise InvalidInput(name, text, "must be more than 0, with at most 18 decimals")

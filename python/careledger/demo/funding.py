@@ -76,6 +76,16 @@ class Funding:
     def funder(self) -> FundingRow:
         return self.rows[0]
 
+    @property
+    def fee_limit_wei(self) -> int | None:
+        """The most to pay for a unit of gas so that the funder keeps to the budget, beside what it sends the actors.
+
+        None if there is no budget or the funder pays for nothing; actors spend no more than they are sent.
+        """
+        if self.budget_wei is None or self.funder.gas == 0:
+            return None
+        return (self.budget_wei - sum(row.to_send_wei for row in self.rows)) // self.funder.gas
+
 
 def deployment_gas(plan: Plan, known: Deployment | None) -> int:
     """Units of gas, rather too many, that a plan's deployment takes beyond what a manifest says is there."""

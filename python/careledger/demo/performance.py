@@ -18,7 +18,7 @@ RECOVERY_DELAY_SECONDS = 5
 class Settings:
     """`deployments` is the folder for the manifest; None keeps it in memory, for a chain that ends with the demo.
 
-    `budget_wei` is the most that the demo may cost the funder, None for no limit. `refund` sends back what the actors
+    `budget_wei` is the most that the funder spends in this run, None for no limit. `refund` sends back what the actors
     have left.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 from careledger.chain.connection import Connection
 from careledger.chain.deployment import Deployer, Deployment, Parameters, Plan, suite_plan
@@ -34,8 +35,9 @@ def perform(
 ) -> Performance:
     """Plays the demo to its end, from wherever an earlier run left it.
 
-    `where` says in words which chain this is. Raises BudgetTooSmall or InsufficientFunds before anything is sent, and
-    what the deployment and the steps raise; the same call again goes on after any of them.
+    `where` says in words which chain this is. Raises BudgetTooSmall or InsufficientFunds before anything is sent,
+    FeeTooHigh if fees have risen so far that going on might exceed the budget, and what the deployment and the steps
+    raise; the same call again goes on after any of them.
     """
     audience = audience or Audience()
     cast = Cast(funder, connection.chain_id)
@@ -57,10 +59,11 @@ def perform(
         records.append(made)
         audience.step(made)
 
-    deployment = _deploy(connection, cast, plan, settings, record)
-    for row, receipt in fund(connection, cast, funding):
-        title = f"send {row.account} {format_ether(row.to_send_wei)} ETH"
-        record(StepRecord.sent(FUNDING, title, FUNDER, receipt))
+    with _fee_limit(connection, funding.fee_limit_wei):
+        deployment = _deploy(connection, cast, plan, settings, record)
+        for row, receipt in fund(connection, cast, funding):
+            title = f"send {row.account} {format_ether(row.to_send_wei)} ETH"
+            record(StepRecord.sent(FUNDING, title, FUNDER, receipt))
     stage = Stage(connection, deployment, cast, record)
     _play(stage, chapters)
     if settings.refund:
@@ -84,6 +87,18 @@ def perform(
         gas_used=sum(made.gas_used for made in records),
         cost_wei=sum(made.cost_wei for made in records),
     )
+
+
+@contextlib.contextmanager
+def _fee_limit(connection: Connection, limit_wei: int | None) -> Iterator[None]:
+    """Lets nothing be sent at a higher fee than a limit, nor than the connection's own cap."""
+    before = connection.fee_cap_wei
+    if limit_wei is not None:
+        connection.fee_cap_wei = limit_wei if before is None else min(before, limit_wei)
+    try:
+        yield
+    finally:
+        connection.fee_cap_wei = before
 
 
 def _parameters(cast: Cast, settings: Settings) -> Parameters:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from eth_abi.abi import encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.address import is_address
 from eth_utils.crypto import keccak
 
@@ -108,39 +109,14 @@ class Governance:
 
     def operations(self) -> list[Operation]:
         """Every operation ever scheduled, oldest first."""
-        scheduled: dict[tuple[str, int], OperationScheduled] = {}
-        ended: dict[tuple[str, int], OperationState] = {}
-        kinds = [OperationScheduled, OperationExecuted, OperationCanceled]
-        for entry in self._manager.connection.logs(self.address, kinds, self._first_block):
-            event = entry.event
-            if isinstance(event, OperationScheduled):
-                scheduled[event.operation_id, event.nonce] = event
-            elif isinstance(event, OperationExecuted):
-                ended[event.operation_id, event.nonce] = OperationState.EXECUTED
-            elif isinstance(event, OperationCanceled):
-                ended[event.operation_id, event.nonce] = OperationState.CANCELLED
-        now = self._manager.connection.block_time()
-        expiration = self._manager.read("expiration")
-        return [
-            Operation(
-                id=event.operation_id,
-                nonce=event.nonce,
-                state=ended.get(key) or _state(event.schedule, expiration, now),
-                ready_at=event.schedule,
-                caller=event.caller,
-                target=event.target,
-                data=event.data,
-                description=self.describe(event.target, bytes.fromhex(event.data[2:])),
-            )
-            for key, event in scheduled.items()
-        ]
+        return list(self._operations())
 
     def operation(self, operation_id: str) -> Operation:
         """The newest operation with an id. Raises InvalidInput if none was scheduled."""
-        for operation in reversed(self.operations()):
-            if operation.id == operation_id:
-                return operation
-        raise InvalidInput("operation", operation_id, f"was never scheduled in the manager at {self.address}")
+        found = list(self._operations(operation_id))
+        if not found:
+            raise InvalidInput("operation", operation_id, f"was never scheduled in the manager at {self.address}")
+        return found[-1]
 
     def schedule(self, contract: Contract, function: str, *arguments: Any) -> tuple[str, TransactionReceipt]:
         """Schedules a call for the earliest time that the signer's delay allows. Returns the operation's id."""
@@ -241,16 +217,47 @@ class Governance:
         raise InvalidInput("contract", name_or_address, f"is none of careledger's; the deployment has {known}")
 
     def describe(self, target: str, data: bytes) -> str:
-        """A call in words: contract, function and arguments."""
+        """A call in words: contract, function and arguments, or that the arguments are malformed."""
         try:
             contract = self.contract(target)
         except InvalidInput:
             return f"{target} 0x{data[:4].hex()}"
         for entry in contract.artifact.abi:
             if entry["type"] == "function" and contract.artifact.selector(entry["name"]) == data[:4]:
-                values = decode_arguments(entry, data[4:])
+                try:
+                    values = decode_arguments(entry, data[4:])
+                except (DecodingError, ValueError):  # the manager lets anything be scheduled
+                    return f"{contract.name}.{entry['name']}, with malformed arguments"
                 return f"{contract.name}.{entry['name']}({', '.join(map(str, values))})"
         return f"{contract.name} 0x{data[:4].hex()}"
+
+    def _operations(self, operation_id: str | None = None) -> Iterator[Operation]:
+        """Every operation, or those with an id, oldest first."""
+        scheduled: dict[tuple[str, int], OperationScheduled] = {}
+        ended: dict[tuple[str, int], OperationState] = {}
+        kinds = [OperationScheduled, OperationExecuted, OperationCanceled]
+        for entry in self._manager.connection.logs(self.address, kinds, self._first_block):
+            event = entry.event
+            if isinstance(event, OperationScheduled):
+                scheduled[event.operation_id, event.nonce] = event
+            elif isinstance(event, OperationExecuted):
+                ended[event.operation_id, event.nonce] = OperationState.EXECUTED
+            elif isinstance(event, OperationCanceled):
+                ended[event.operation_id, event.nonce] = OperationState.CANCELLED
+        now = self._manager.connection.block_time()
+        expiration = self._manager.read("expiration")
+        for key, event in scheduled.items():
+            if operation_id in (None, event.operation_id):
+                yield Operation(
+                    id=event.operation_id,
+                    nonce=event.nonce,
+                    state=ended.get(key) or _state(event.schedule, expiration, now),
+                    ready_at=event.schedule,
+                    caller=event.caller,
+                    target=event.target,
+                    data=event.data,
+                    description=self.describe(event.target, bytes.fromhex(event.data[2:])),
+                )
 
     def _can_call(self, account: str, contract: Contract, data: bytes) -> tuple[bool, int]:
         """Whether an account may make a restricted call at once; else with which delay in seconds, 0 for not at all."""

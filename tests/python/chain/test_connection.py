@@ -140,12 +140,27 @@ def test_a_node_s_own_error_is_told_with_its_code() -> None:
         "http://",
         "http://localhost:99999",
         "http://[::1",
+        "http://a..b",
+        f"http://{64 * 'a'}.example",
     ],
 )
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         Connection.open(url)
     assert raised.value.setting == "the RPC URL"
+
+
+def test_an_ipv6_url_is_shown_with_brackets() -> None:
+    with pytest.raises(NodeUnreachable) as raised:
+        Connection.open("http://[::1]:1")
+    assert raised.value.url == "http://[::1]:1"
+
+
+@pytest.mark.parametrize("port", [-1, 0, 70_000])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Node(port=port)
+    assert (raised.value.setting, str(port) in raised.value.problem) == ("port", True)
 
 
 def test_a_url_s_secrets_are_in_no_error() -> None:

@@ -12,8 +12,19 @@ import pytest
 from careledger.chain.artifacts import artifact
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
-from careledger.chain.deployment import ADMIN, REGISTRAR, Deployer, Deployment, Parameters, suite_plan, verify
+from careledger.chain.deployment import (
+    ADMIN,
+    GUARDIAN,
+    POLICY_ADMINISTRATOR,
+    REGISTRAR,
+    Deployer,
+    Deployment,
+    Parameters,
+    suite_plan,
+    verify,
+)
 from careledger.chain.deployment.deployer import CREATE2_DEPLOYER, Progress
+from careledger.chain.deployment.verify import roles_on_chain
 from careledger.chain.development import Node, development_signer, embedded_connection
 from careledger.chain.signers.local import LocalSigner
 from careledger.client import CareLedger
@@ -82,7 +93,7 @@ def test_a_second_run_sends_nothing(chain: Connection, tmp_path: Path) -> None:
     assert all(step.present and step.receipt is None for step in steps)
     assert chain.nonce(operator.address) == nonce
     assert (tmp_path / f"{chain.chain_id}.json").read_text() == written
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{chain.chain_id}.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{chain.chain_id}.{kind}" for kind in ("json", "lock")]
     assert all(check.holds for check in verify(chain, first)), verify(chain, first)
 
 
@@ -276,6 +287,56 @@ def test_a_delay_out_of_its_bounds_is_refused(name: str, value: int) -> None:
     assert (raised.value.name, raised.value.value) == (name, str(value))
 
 
+@pytest.mark.parametrize("name", ["admin", "registrar", "policy_administrator", "guardian"])
+def test_an_account_that_is_no_checksummed_address_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        dataclasses.replace(PARAMETERS, **{name: DEPLOYER.address.lower()})  # type: ignore[arg-type]
+    assert raised.value.name == name
+
+
+# ---------------------------------------------------------------------- after it is configured
+
+
+def hand_on(connection: Connection, deployment: Deployment, successor: str) -> None:
+    """The admin takes the registrar's role from the manifest's account and gives it to another."""
+    manager = manager_of(connection, deployment)
+    manager.send(DEPLOYER, "revokeRole", REGISTRAR, PARAMETERS.registrar)
+    manager.send(DEPLOYER, "grantRole", REGISTRAR, successor, 0)
+
+
+def test_a_second_run_does_not_give_back_a_role_that_was_handed_on(anvil: Connection, tmp_path: Path) -> None:
+    deployment = deploy(anvil, tmp_path)
+    hand_on(anvil, deployment, development_signer(5).address)
+    nonce = anvil.nonce(DEPLOYER.address)
+    steps: list[Progress] = []
+    again = Deployer(anvil, DEPLOYER, suite_plan(PARAMETERS), tmp_path, report=steps.append).run()
+    assert again == deployment
+    assert all(step.present for step in steps)
+    assert anvil.nonce(DEPLOYER.address) == nonce
+    assert manager_of(anvil, deployment).read("hasRole", REGISTRAR, PARAMETERS.registrar) == (False, 0)
+
+
+def test_a_lost_manifest_does_not_give_back_a_role_that_was_handed_on(anvil: Connection, tmp_path: Path) -> None:
+    hand_on(anvil, deploy(anvil), development_signer(5).address)
+    nonce = anvil.nonce(DEPLOYER.address)
+    with pytest.raises(DeploymentChanged) as raised:
+        deploy(anvil, tmp_path)
+    assert raised.value.subject == f"{PARAMETERS.registrar} has role 1 with 0 s delay"
+    assert anvil.nonce(DEPLOYER.address) == nonce
+
+
+def test_a_manager_that_stood_already_with_another_admin_is_refused(anvil: Connection, tmp_path: Path) -> None:
+    deployment = deploy(anvil)
+    other = development_signer(6).address
+    manager_of(anvil, deployment).send(DEPLOYER, "grantRole", ADMIN, other, 0)
+    nonce = anvil.nonce(DEPLOYER.address)
+    with pytest.raises(DeploymentChanged) as raised:
+        deploy(anvil, tmp_path)
+    assert raised.value.subject == f"AccessManager at {deployment.addresses['AccessManager']}: admins"
+    assert raised.value.actual == ", ".join(sorted([DEPLOYER.address, other]))
+    assert anvil.nonce(DEPLOYER.address) == nonce
+
+
 # ---------------------------------------------------------------------- verify
 
 
@@ -307,6 +368,57 @@ def test_verify_finds_a_missing_role(anvil: Connection) -> None:
     deployment = deploy(anvil)
     manager_of(anvil, deployment).send(DEPLOYER, "revokeRole", REGISTRAR, PARAMETERS.registrar)
     assert failing(anvil, deployment) == [f"{PARAMETERS.registrar} has role 1 with 0 s delay"]
+
+
+def test_verify_names_who_holds_a_role_that_was_handed_on(anvil: Connection) -> None:
+    deployment = deploy(anvil)
+    successor = development_signer(5).address
+    hand_on(anvil, deployment, successor)
+    found = {check.subject: check.found for check in verify(anvil, deployment) if not check.holds}
+    assert list(found) == [f"{PARAMETERS.registrar} has role 1 with 0 s delay", "the only registrar is the manifest's"]
+    assert all(successor in text and "--record-roles" in text for text in found.values())
+    recorded = roles_on_chain(anvil, deployment)
+    assert recorded.parameters == dataclasses.replace(PARAMETERS, registrar=successor)
+    assert failing(anvil, recorded) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "found"),
+    [
+        (
+            "setTargetFunctionRole",
+            ("registry", [artifact("OrganizationRegistry").selector("settleRecovery")], GUARDIAN),
+            ["OrganizationRegistry: every other function by role 0"],
+        ),
+        ("setRoleAdmin", (REGISTRAR, 9), ["role 1 is administered by role 0"]),
+        ("setTargetClosed", ("registry", True), ["OrganizationRegistry: open"]),
+        (
+            "grantRole",
+            (POLICY_ADMINISTRATOR, development_signer(5).address, 0),
+            ["the only policy administrator is the manifest's"],
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_verify_finds_power_that_the_plan_gives_nobody(
+    anvil: Connection, function: str, arguments: tuple[Any, ...], found: list[str]
+) -> None:
+    deployment = deploy(anvil)
+    registry = deployment.addresses["OrganizationRegistry"]
+    told = [registry if argument == "registry" else argument for argument in arguments]
+    manager_of(anvil, deployment).send(DEPLOYER, function, *told)
+    assert failing(anvil, deployment) == found
+
+
+def test_roles_that_several_accounts_hold_are_not_recorded(anvil: Connection) -> None:
+    deployment = deploy(anvil)
+    other = development_signer(5).address
+    manager_of(anvil, deployment).send(DEPLOYER, "grantRole", GUARDIAN, other, 0)
+    with pytest.raises(DeploymentChanged) as raised:
+        roles_on_chain(anvil, deployment)
+    assert raised.value.subject == "role 3, guardian"
+    assert other in raised.value.actual
+    assert PARAMETERS.guardian in raised.value.actual
 
 
 def test_verify_finds_a_function_given_to_another_role(anvil: Connection) -> None:

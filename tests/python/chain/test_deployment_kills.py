@@ -162,7 +162,7 @@ def where_it_landed(connection: Connection, folder: Path) -> str:
     journal = folder / f"{connection.chain_id}.pending.json"
     if not journal.exists():
         return "between two transactions"
-    raw = bytes.fromhex(json.loads(journal.read_text())["raw"][2:])
+    raw = bytes.fromhex(json.loads(journal.read_text())["signed"][-1][2:])
     if connection.receipt("0x" + keccak(raw).hex()) is not None:
         return "after inclusion, before the manifest is written"
     if connection.nonce(DEPLOYER, "pending") > connection.nonce(DEPLOYER, "latest"):
@@ -243,7 +243,9 @@ def kill_and_resume(
             assert essence(into, connection.chain_id) == expected
             assert creations(connection) == 2
             assert connection.nonce(DEPLOYER, "latest") == connection.nonce(DEPLOYER) == TRANSACTIONS
-            assert sorted(path.name for path in into.iterdir()) == [f"{connection.chain_id}.json"]
+            assert sorted(path.name for path in into.iterdir()) == [
+                f"{connection.chain_id}.{kind}" for kind in ("json", "lock")
+            ]
     return landed
 
 

@@ -9,6 +9,7 @@ from careledger.chain.artifacts import artifact
 from careledger.chain.connection import decode_log
 from careledger.chain.values import (
     account_address,
+    check_enums,
     decode_arguments,
     decode_outputs,
     encode_call,
@@ -164,3 +165,34 @@ def test_an_address_with_a_wrong_checksum_is_refused(address: str) -> None:
 )
 def test_names_become_snake_case(name: str, expected: str) -> None:
     assert snake_case(name) == expected
+
+
+ADMISSION = {
+    "name": "a",
+    "controller": "0x" + 40 * "1",
+    "member_roles": 1,
+    "licence_expiry": 1,
+    "metadata_commitment": "0x" + 64 * "0",
+    "identifiers": [],
+    "reason": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("expel", ("0x" + 24 * "0", 200)),
+        ("admitMany", ([ADMISSION, {**ADMISSION, "reason": 200}],)),
+        ("admitMany", ([tuple({**ADMISSION, "reason": 200}.values())],)),
+    ],
+)
+def test_a_number_that_is_no_member_of_its_enum_is_refused(function: str, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        check_enums(REGISTRY.function(function), arguments)
+    assert (raised.value.name, raised.value.value) == ("reason", "200")
+    assert "8 fraud" in raised.value.problem
+
+
+def test_members_of_an_enum_pass() -> None:
+    check_enums(REGISTRY.function("expel"), ("0x" + 24 * "0", 8))
+    check_enums(REGISTRY.function("admitMany"), ([ADMISSION],))

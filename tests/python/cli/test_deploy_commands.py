@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from careledger.chain.contract import Contract
+from careledger.chain.deployment import REGISTRAR
 from careledger.chain.development import Node, development_signer
 from cli.command_line import CommandLine
 
@@ -95,3 +97,52 @@ def test_verify_without_a_manifest_ends_with_code_9(careledger: CommandLine, nod
     result = careledger("deploy", "--verify", "--rpc", node.url, "--deployments", tmp_path, "--json")
     assert result.exit_code == 9
     assert result.error["type"] == "DeploymentMissing"
+
+
+def test_a_role_that_was_handed_on_is_recorded_on_demand_only(
+    careledger: CommandLine, node: Node, tmp_path: Path
+) -> None:
+    common = ["deploy", "--rpc", node.url, "--deployments", tmp_path, "--json"]
+    deployed = careledger(*common, "--signer", "development:0", "--admin-delay", "0").body["deployment"]
+    successor = development_signer(5).address
+    connection = node.connect()
+    manager = Contract(connection, "AccessManager", deployed["contracts"]["AccessManager"]["address"])
+    manager.send(development_signer(0), "revokeRole", REGISTRAR, DEPLOYER)
+    manager.send(development_signer(0), "grantRole", REGISTRAR, successor, 0)
+    block = connection.block_number()
+    again = careledger(*common, "--signer", "development:1")  # not the admin's
+    assert again.exit_code == 0
+    assert again.body == {"deployment": deployed, "admin_transaction": None}
+    assert not (tmp_path / "31337.admin.json").exists()
+    found = careledger(*common, "--verify")
+    assert found.exit_code == 9
+    assert all(successor in check["found"] for check in found.body if not check["holds"])
+    recorded = careledger(*common, "--record-roles")
+    assert recorded.exit_code == 0, recorded.err
+    assert recorded.body == {**deployed, "parameters": {**deployed["parameters"], "registrar": successor}}
+    assert recorded.body == json.loads((tmp_path / "31337.json").read_text())
+    assert careledger(*common, "--verify").exit_code == 0
+    assert connection.block_number() == block
+
+
+def test_options_before_a_subcommand_end_with_code_2(careledger: CommandLine) -> None:
+    result = careledger("deploy", "--rpc", "http://127.0.0.1:1", "drill", "--json")
+    assert result.exit_code == 2
+    assert result.error["type"] == "InvalidInput"
+    assert result.error["fields"]["value"] == "--rpc"
+    assert "drill" in result.error["fields"]["problem"]
+
+
+def test_a_drill_on_a_deployed_suite_wants_a_member(careledger: CommandLine) -> None:
+    result = careledger("deploy", "drill", "--rpc", "http://127.0.0.1:1", "--json")
+    assert result.exit_code == 3
+    assert result.error["fields"]["setting"] == "--member"
+
+
+def test_a_drill_refuses_another_chain(careledger: CommandLine, node: Node, tmp_path: Path) -> None:
+    signers = ["--signer", "development:0", "--member", "development:1"]
+    drill = ["deploy", "drill", "--rpc", node.url, "--deployments", tmp_path, "--chain-id", "5", "--json"]
+    result = careledger(*drill, *signers)
+    assert result.exit_code == 4
+    assert result.error["type"] == "WrongChain"
+    assert result.error["fields"] == {"expected": 5, "actual": 31337}

@@ -102,3 +102,22 @@ def test_a_port_that_is_taken_is_refused() -> None:
     assert (error["type"], error["fields"]["setting"]) == ("ConfigurationError", "port")
     assert str(port) in error["message"]
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--port", "70000"),
+        ("--port", "-1"),
+        ("--block-time", "0"),
+        ("--block-time", str(10**9)),
+        ("--chain-id", "0"),
+        ("--chain-id", str(2**64)),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused(options: tuple[str, str]) -> None:
+    command = [sys.executable, "-m", "careledger", "node", *options]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert options[0] in result.stderr
+    assert "Traceback" not in result.stderr

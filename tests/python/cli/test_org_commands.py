@@ -6,6 +6,8 @@ import functools
 import itertools
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.development import Node, development_signer
 from careledger.chain.signers import keystore
+from careledger.client import CareLedger
+from careledger.contract_events import OperationScheduled
 from careledger.identity import organization_id
 from cli.command_line import CommandLine, Result
 from eth_account import Account
@@ -128,6 +132,18 @@ def test_admit_from_a_file_admits_all_and_repeating_it_changes_nothing(run: Run,
         ("[]", "file"),
         ("{}", "file"),
         ("[1]", "file"),
+        (1000 * "[" + 1000 * "]", "file"),
+        ('[{"name": "a", "controller": "0x12", "roles": 5, "licence_until": 1}]', "roles"),
+        ('[{"name": "a", "controller": "0x12", "roles": "payer", "licence_until": 1}]', "roles"),
+        ('[{"name": "a", "controller": "0x12", "roles": [5], "licence_until": 1}]', "roles"),
+        (
+            '[{"name": "a", "controller": "0x12", "roles": ["payer"], "licence_until": 1, "identifiers": null}]',
+            "identifiers",
+        ),
+        (
+            '[{"name": "a", "controller": "0x12", "roles": ["payer"], "licence_until": 1, "identifiers": 5}]',
+            "identifiers",
+        ),
         ('[{"nom": "a"}]', "admission"),
         ('[{"name": "a"}]', "controller"),
         ('[{"name": "a", "controller": "0x12", "roles": ["payer"], "licence_until": "soon"}]', "time"),
@@ -143,6 +159,19 @@ def test_a_file_that_is_wrong_is_refused(run: Run, tmp_path: Path, text: str, na
     assert result.out == ""
     assert result.error["type"] == "InvalidInput"
     assert result.error["fields"]["name"] == name
+
+
+@pytest.mark.parametrize(
+    "told", [["hospital"], ["--controller", CONTROLLER_ADDRESS], ["--role", "payer"], ["--reason", "merger"]]
+)
+def test_a_file_together_with_one_admission_is_refused(run: Run, tmp_path: Path, told: list[str]) -> None:
+    name = f"pharmacy-{next(NUMBERS)}"
+    entry = {"name": name, "controller": CONTROLLER_ADDRESS, "roles": ["dispenser"], "licence_until": LICENCE}
+    file = tmp_path / "admissions.json"
+    file.write_text(json.dumps([entry]))
+    result = run("org", "admit", *told, "--file", file)
+    assert (result.exit_code, result.error["fields"]["name"]) == (2, "--file")
+    assert run("org", "show", name).exit_code == 6
 
 
 def test_the_registrar_s_commands_change_a_membership(run: Run) -> None:
@@ -204,8 +233,9 @@ def test_a_proof_that_is_none_is_refused(run: Run, tmp_path: Path, text: str) ->
 
 def test_an_expired_proof_is_refused_with_its_values(run: Run, tmp_path: Path) -> None:
     name = admit(run)
-    deadline = int(time.time()) - 100
-    proved = run("org", "key", "prove", name, "--valid-for", "-100", signer="development:6")
+    deadline = int(time.time()) + 1
+    proved = run("org", "key", "prove", name, "--valid-for", "1", signer="development:6")
+    time.sleep(3)
     proof = tmp_path / "proof.json"
     proof.write_text(proved.out)
     result = run("org", "key", "add", proof, signer=CONTROLLER)
@@ -236,14 +266,17 @@ def test_a_recovery_is_cancelled_contested_settled_and_completed(run: Run) -> No
     contest = run("org", "recovery", "contest", name, SUCCESSOR_ADDRESS, signer=CONTROLLER)
     assert events(contest) == ["RecoveryContested"]
     assert run("org", "show", name).body["recovery"]["contested"]
-    settle = run("org", "recovery", "settle", name, "--reason", "cleared", "--uphold", SUCCESSOR_ADDRESS)
+    settle = run(
+        "org", "recovery", "settle", name, SUCCESSOR_ADDRESS, "--reason", "cleared", "--uphold", SUCCESSOR_ADDRESS
+    )
     assert events(settle) == ["RecoverySettled"]
     complete = run("org", "recovery", "complete", name, signer=SUCCESSOR)
     assert events(complete) == ["RecoveryCompleted", "ControllerTransferred"]
     assert events(run("org", "recovery", "start", name, CONTROLLER_ADDRESS)) == ["RecoveryStarted"]
     guarded = run("org", "recovery", "contest", name, CONTROLLER_ADDRESS, "--as-guardian")
     assert events(guarded) == ["RecoveryContested"]
-    assert events(run("org", "recovery", "settle", name, "--reason", "fraud")) == ["RecoverySettled"]
+    ended = run("org", "recovery", "settle", name, CONTROLLER_ADDRESS, "--reason", "fraud")
+    assert events(ended) == ["RecoverySettled"]
     assert run("org", "show", name).body["controller"] == SUCCESSOR_ADDRESS
 
 
@@ -279,14 +312,50 @@ def test_governance_lists_schedules_cancels_and_executes(run: Run) -> None:
         (["OrganizationRegistry", "expel", "[1"], "arguments"),
         (["OrganizationRegistry", "expel", "[]"], "arguments"),
         (["OrganizationRegistry", "mint", "[]"], "function"),
+        (["OrganizationRegistry", "recoveryDelay", "[]"], "function"),
+        (["OrganizationRegistry", "expel", '["0x000000000000000000000001", 200]'], "reason"),
+        (["OrganizationRegistry", "expel", 2000 * "["], "arguments"),
         (["OrganizationRegistry", "expel", '["hospital", 8]'], "organization"),
         (["Escrow", "expel", "[]"], "contract"),
     ],
 )
-def test_an_operation_that_is_none_is_refused(run: Run, arguments: list[str], name: str) -> None:
-    result = run("governance", "schedule", *arguments)
-    assert result.exit_code == 2, result.err
-    assert result.error["fields"]["name"] == name
+def test_an_operation_that_is_none_is_refused(run: Run, anvil_node: Node, arguments: list[str], name: str) -> None:
+    nonce = anvil_node.connect().nonce(development_signer(5).address)
+    for command in (["schedule"], ["call"], ["propose", CONTROLLER_ADDRESS]):
+        result = run("governance", *command, *arguments)
+        assert result.exit_code == 2, result.err
+        assert result.error["fields"]["name"] == name
+    assert anvil_node.connect().nonce(development_signer(5).address) == nonce
+
+
+def test_an_operation_with_malformed_arguments_is_listed_and_cancelled_and_hides_no_other(
+    run: Run, anvil_node: Node, deployments: Path
+) -> None:
+    ruler = development_signer(5)
+    governance = CareLedger.connect(anvil_node.url, ruler, deployments).governance
+    manager, registry = governance.contract("AccessManager"), governance.contract("OrganizationRegistry")
+    data = registry.artifact.selector("expel") + b"\1"
+    receipt = manager.send(ruler, "schedule", registry.address, data, 0)
+    malformed = receipt.event(OperationScheduled).operation_id
+    arguments = json.dumps([organization_id(admit(run)), 8])
+    good = run("governance", "schedule", "OrganizationRegistry", "expel", arguments).body["events"][0]["operation_id"]
+
+    def program(*command: str) -> Any:
+        # In a process of its own: the Ape plugin, which pytest loads, makes eth_abi lenient for the whole process.
+        node = ["--rpc", anvil_node.url, "--deployments", str(deployments), "--json"]
+        environment = {**os.environ, "CARELEDGER_SIGNER": RULER}
+        full = [sys.executable, "-m", "careledger", "governance", *command, *node]
+        done = subprocess.run(full, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    described = {entry["id"]: entry["description"] for entry in program("list")["operations"]}
+    assert described[malformed] == "OrganizationRegistry.expel, with malformed arguments"
+    assert described[good].startswith("OrganizationRegistry.expel(0x")
+    program("cancel", good)
+    program("cancel", malformed)
+    states = {entry["id"]: entry["state"] for entry in program("list")["operations"]}
+    assert (states[good], states[malformed]) == ("CANCELLED", "CANCELLED")
 
 
 def test_the_registry_cannot_be_paused(run: Run) -> None:
@@ -320,9 +389,12 @@ def test_an_unknown_organization_ends_with_code_6(run: Run) -> None:
         (["org", "suspend", "NAME", "--reason", "whim"], "whim"),
         (["org", "add-roles", "NAME", "--role", "queen"], "queen"),
         (["org", "renew", "NAME", "soon"], "soon"),
+        (["org", "renew", "NAME", "²"], "²"),
+        pytest.param(["org", "renew", "NAME", 5000 * "1"], 5000 * "1", id="5000 digits"),
         (["org", "commit-metadata", "NAME", "0x12"], "0x12"),
         (["org", "transfer-controller", "NAME", "0x12"], "0x12"),
-        (["org", "recovery", "settle", "NAME", "--reason", "fraud", "--uphold", "0x12"], "0x12"),
+        (["org", "recovery", "settle", "NAME", "0x12", "--reason", "fraud"], "0x12"),
+        (["org", "recovery", "settle", "NAME", CONTROLLER_ADDRESS, "--reason", "fraud", "--uphold", "0x12"], "0x12"),
         (["org", "find", "GLN:0614141000006"], "0614141000006"),
         (["org", "show", "Hospital"], "Hospital"),
     ],
@@ -332,6 +404,35 @@ def test_a_wrong_value_ends_with_code_2_and_is_named(run: Run, arguments: list[s
     result = run(*(name if argument == "NAME" else argument for argument in arguments))
     assert result.exit_code == 2, (result.exit_code, result.err)
     assert result.error["fields"]["value"] == value
+
+
+@pytest.mark.parametrize("index", ["²", 5000 * "1", "ten", "-1"])
+def test_a_development_key_that_is_none_ends_with_code_2(run: Run, index: str) -> None:
+    result = run("org", "reinstate", "hospital", signer=f"development:{index}")
+    assert (result.exit_code, result.error["fields"]["value"]) == (2, index)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0", str(10**9), 5000 * "1"])
+def test_a_proof_s_validity_out_of_bounds_ends_with_code_2(run: Run, seconds: str) -> None:
+    assert run("org", "key", "prove", "hospital", "--valid-for", seconds).exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["[/x]", "[bold]x", "[/b]", ":x:", ":hospital:"])
+def test_what_a_person_wrote_is_shown_as_it_is(
+    careledger: CommandLine, run: Run, anvil_node: Node, deployments: Path, text: str
+) -> None:
+    node = ["--rpc", anvil_node.url, "--deployments", deployments]
+    suspended = careledger("org", "suspend", text, "--reason", "fraud", *node, "--signer", RULER)
+    assert suspended.exit_code in (2, 6), suspended.err
+    assert text in suspended.err
+    signed = careledger(
+        "org", "suspend", "hospital", "--reason", "fraud", *node, "--signer", f"keystore:/nowhere/{text}"
+    )
+    assert signed.exit_code != 0
+    assert f"/nowhere/{text}" in signed.err
+    value = f"{text}{os.getpid()}"
+    name = admit(run, identifier=f"OTHER:{value}")
+    assert f"OTHER:{value}" in careledger("org", "show", name, *node).out
 
 
 def test_missing_settings_end_with_code_3(careledger: CommandLine, anvil_node: Node, deployments: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,9 @@ def error(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return body["error"]
 
 
-def test_demo_killed_at_random_moments_is_resumed_and_a_second_run_sends_nothing(chain: Chain) -> None:
+def test_demo_killed_at_random_moments_is_resumed_and_a_second_run_sends_nothing(
+    chain: Chain, record_property: Callable[[str, object], None]
+) -> None:
     seed = int(os.environ.get("CARELEDGER_TEST_SEED") or random.SystemRandom().randrange(10**9))
     print(f"CARELEDGER_TEST_SEED={seed}")
     choose = random.Random(seed)
@@ -145,6 +147,8 @@ def test_demo_killed_at_random_moments_is_resumed_and_a_second_run_sends_nothing
     assert len(names) == 6
     assert all(name.startswith("demo-") for name in names)
     assert [seen.count(kind) for kind in kinds] == [7, 1, 1, 1]
+
+    record_property("counted: demos killed at random moments", 2)
 
     refunded = chain.run("--budget", "0.15", "--refund")
     assert refunded.returncode == 0, refunded.stderr

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from careledger import CareLedger
@@ -22,8 +22,8 @@ from careledger.demo import CHAPTERS, Cast, Chapter, Settings, Stage, perform
 from careledger.demo.errors import BudgetTooSmall
 from careledger.demo.funding import Funding
 from careledger.demo.performance import Audience
-from careledger.demo.stage import Rehearsal
-from careledger.errors import DeploymentChanged, InsufficientFunds, NodeUnreachable
+from careledger.demo.stage import Rehearsal, StepRecord
+from careledger.errors import DeploymentChanged, FeeTooHigh, InsufficientFunds, NodeUnreachable
 from eth_account import Account
 from expected_answers import check_answers, check_steps
 from rpc_proxy import RpcProxy
@@ -124,6 +124,41 @@ def test_perform_with_a_budget_just_too_small_sends_nothing(connection: Connecti
         perform(connection, FUNDER, Settings(budget_wei=needed - 1), "here")
     assert connection.nonce(FUNDER.address) == 0
     assert perform(connection, FUNDER, Settings(budget_wei=needed), "here").transactions_sent > 0
+
+
+class Surge(Audience):
+    """Raises the chain's base fee once the first step is done."""
+
+    def __init__(self, connection: Connection, base_fee_wei: int) -> None:
+        self._connection = connection
+        self._base_fee_wei: int | None = base_fee_wei
+
+    def step(self, record: StepRecord) -> None:  # noqa: ARG002  the base class's signature
+        if self._base_fee_wei is not None:
+            for method, parameters in (
+                ("anvil_setNextBlockBaseFeePerGas", [hex(self._base_fee_wei)]),
+                ("evm_mine", []),
+            ):
+                answer = self._connection.web3.provider.make_request(cast(Any, method), parameters)
+                assert "error" not in answer, answer
+            self._base_fee_wei = None
+
+
+def test_perform_stops_when_fees_rise_beyond_the_budget_and_goes_on_when_they_have_fallen(
+    node: Node, tmp_path: Path
+) -> None:
+    connection = node.connect()
+    before = connection.balance_wei(FUNDER.address)
+    settings = Settings(deployments=tmp_path, budget_wei=10**17)
+    with pytest.raises(FeeTooHigh) as raised:
+        perform(connection, FUNDER, settings, "here", Surge(connection, 60 * 10**9))
+    assert raised.value.fee_wei > 2 * 60 * 10**9 > raised.value.cap_wei
+    assert before - connection.balance_wei(FUNDER.address) <= 10**17
+    assert connection.fee_cap_wei is None
+    Surge(connection, 10**9).step(StepRecord("", "", "", done_before=True))
+    performance = perform(connection, FUNDER, settings, "here")
+    check_answers(plain(performance.answers))
+    assert before - connection.balance_wei(FUNDER.address) <= 10**17
 
 
 def test_perform_with_a_balance_too_small_sends_nothing(node: Node) -> None:
@@ -258,6 +293,7 @@ def test_command_prints_the_tables(tmp_path: Path) -> None:
     [
         (("--embedded", "--rpc", "http://127.0.0.1:1"), 2, "choose one"),
         (("--embedded", "--budget", "much"), 2, "is not an amount of ether"),
+        (("--embedded", "--budget", "1e9999999999"), 2, "is not an amount of ether"),
         (("--embedded", "--budget", "0.0000000000000000001"), 2, "at most 18 decimals"),
         (("--embedded", "--budget", "0.000000000000000001"), 2, "nothing was sent"),
         (("--rpc", "http://127.0.0.1:1"), 4, "no node answers"),

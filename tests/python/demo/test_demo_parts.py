@@ -30,7 +30,9 @@ def test_parse_ether_is_exact(text: str, wei: int) -> None:
     assert parse_ether("--budget", text) == wei
 
 
-@pytest.mark.parametrize("text", ["", "ten", "0", "-1", "NaN", "Infinity", "0.0000000000000000001", "1e70", "1,5"])
+@pytest.mark.parametrize(
+    "text", ["", "ten", "0", "-1", "NaN", "Infinity", "0.0000000000000000001", "1e70", "1,5", "1e9999999999"]
+)
 def test_parse_ether_refuses_what_is_no_amount(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parse_ether("--budget", text)

@@ -2,16 +2,17 @@
 
 Where the chain has the CREATE2 deployer, addresses follow from the code and its arguments. Elsewhere (Ganache, the
 in-process EVM) they follow from the deployer's nonce. Either way the signed bytes of a transaction are on disk
-before the node gets them, so that a resumed run sends the same bytes, and never a second contract.
+before the node gets them, so that a resumed run sends the same bytes, or the same call under the same nonce with higher
+fees, and never a second contract.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -20,25 +21,31 @@ from careledger._version import __version__
 from careledger.chain.artifacts import Artifact, artifact
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.contract import Contract
-from careledger.chain.deployment.manifest import DeployedContract, Deployment, manifest_path, write_atomically
-from careledger.chain.deployment.plan import MANAGER, ContractStep, Plan, Reference, Setting
+from careledger.chain.deployment.accounts import is_plain_key, role_members
+from careledger.chain.deployment.journal import Pending
+from careledger.chain.deployment.manifest import DeployedContract, Deployment, locked, manifest_path
+from careledger.chain.deployment.plan import ADMIN, MANAGER, ContractStep, Plan, Reference, Setting
+from careledger.chain.deployment.safe import write_safe_transaction
 from careledger.chain.signers import Signer
 from careledger.errors import (
     BytecodeMismatch,
     ChainError,
     ConfigurationError,
+    ContractError,
     DeploymentChanged,
     DeploymentMissing,
+    NodeRefused,
     PlainKeyAdmin,
+    TransactionUnconfirmed,
 )
 
-__all__ = ["CREATE2_DEPLOYER", "Deployer", "Progress", "is_plain_key"]
+__all__ = ["CREATE2_DEPLOYER", "Deployer", "Progress"]
 
 CREATE2_DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): salt, then creation code."""
 
 CREATE2_DEPLOYER_CODE_HASH = "0x2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989"
-DELEGATION_PREFIX = bytes.fromhex("ef0100")  # EIP-7702: still ruled by its key
+FEES = ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,12 @@ class Deployer:
         admin_signer: Signer | None = None,
         allow_plain_key_admin: bool = False,
         report: Callable[[Progress], None] = lambda _: None,
+        confirmation_timeout_seconds: int = 180,
     ) -> None:
         """`folder` holds manifests and the journal; None keeps them in memory, for in-process chains.
 
         `admin_signer` signs the settings; by default the deployer, if it is the admin. Without either, the settings are
-        left to `settings_call`, for the admin's wallet.
+        left to `settings_call` and `leave_settings`, for the admin's wallet.
         """
         self._connection = connection
         self._signer = signer
@@ -74,6 +82,7 @@ class Deployer:
         self._folder = folder
         self._report = report
         self._allow_plain_key_admin = allow_plain_key_admin
+        self._confirmation_timeout_seconds = confirmation_timeout_seconds
         if admin_signer is None and signer.address == plan.parameters.admin:
             admin_signer = signer
         if admin_signer is not None and admin_signer.address != plan.parameters.admin:
@@ -83,18 +92,24 @@ class Deployer:
         self._admin_signer = admin_signer
 
     def run(self) -> Deployment:
-        """Deploys what is missing and sets what does not hold yet. A second run sends nothing.
+        """Deploys what is missing and sets what does not hold yet. A second run sends nothing, whoever has been given
+        a role since.
 
-        Raises PlainKeyAdmin before anything is sent, DeploymentChanged if the manifest was made with other parameters
-        or from other bytecode, BytecodeMismatch if an address holds other code, and what `Connection.send` raises.
+        Raises PlainKeyAdmin before anything is sent; DeploymentChanged if the manifest or the journal was made with
+        other parameters or from other bytecode or is damaged, if a contract is gone, or if a manager that stood already
+        has other admins or other roles; BytecodeMismatch if an address holds other code; ConfigurationError if the
+        folder cannot be written or another deployer is at work; and what `prepare`, `broadcast` and `wait` of the
+        connection raise.
         """
         admin = self._plan.parameters.admin
         if not self._connection.is_local and not self._allow_plain_key_admin and is_plain_key(self._connection, admin):
             raise PlainKeyAdmin(admin=admin, chain_id=self._connection.chain_id)
-        deployment = self._load_or_begin()
-        for step in self._plan.contracts:
-            self._deploy(step, deployment)
-        self._configure(deployment)
+        with contextlib.nullcontext() if self._folder is None else locked(self._folder, self._connection.chain_id):
+            self._check_journal()
+            deployment = self._load_or_begin()
+            for step in self._plan.contracts:
+                self._deploy(step, deployment)
+            self._configure(deployment)
         return deployment
 
     def open_settings(self, deployment: Deployment) -> list[Setting]:
@@ -108,6 +123,22 @@ class Deployer:
         manager = Contract(self._connection, MANAGER, deployment.addresses[MANAGER])
         calls = [manager.encode(setting.function, *setting.arguments) for setting in settings]
         return manager.address, manager.encode("multicall", calls)
+
+    def leave_settings(self, deployment: Deployment) -> Path | None:
+        """Writes `settings_call` to `<chainId>.admin.json` for the admin's wallet, or removes that file once the
+        deployment is configured. Returns the file; None if there is nothing left to set, or no folder.
+
+        Raises ConfigurationError if the folder cannot be written.
+        """
+        if self._folder is None:
+            return None
+        path = self._folder / f"{deployment.chain_id}.admin.json"
+        if deployment.configured:
+            path.unlink(missing_ok=True)
+            return None
+        to, data = self.settings_call(deployment, self.open_settings(deployment))
+        write_safe_transaction(path, deployment.chain_id, deployment.parameters.admin, to, data, "careledger: settings")
+        return path
 
     def _load_or_begin(self) -> Deployment:
         genesis_hash = self._connection.genesis_hash()
@@ -134,6 +165,8 @@ class Deployer:
         if known is not None:
             if known.bytecode_hash != made_from.bytecode_hash:
                 raise DeploymentChanged(f"{step.name}: bytecode", known.bytecode_hash, made_from.bytecode_hash)
+            if not self._connection.code(known.address):
+                self._raise_gone(step.name, known.address)
             self._require_code(step.name, made_from, known.address)
             self._report(Progress(step.name, present=True))
             return
@@ -142,7 +175,7 @@ class Deployer:
         ]
         creation_code = made_from.creation_code(arguments)
         salt = keccak(text=f"careledger {step.name}") if self._has_create2_deployer() else None
-        receipt = self._resume(step.name)
+        receipt = self._resume(step.name, self._signer)
         if salt is None:
             if receipt is None:
                 receipt = self._send(step.name, self._signer, None, creation_code)
@@ -152,10 +185,13 @@ class Deployer:
             if receipt is None and not self._connection.code(address):
                 receipt = self._send(step.name, self._signer, CREATE2_DEPLOYER, salt + creation_code)
         self._require_code(step.name, made_from, address)
+        block = receipt.block_number if receipt else self._first_block_with_code(address)
+        if receipt is None and step.name == MANAGER:
+            self._require_admin(address, block)
         deployment.contracts[step.name] = DeployedContract(
             artifact=step.artifact,
             address=address,
-            block=receipt.block_number if receipt else self._first_block_with_code(address),
+            block=block,
             transaction_hash=receipt.transaction_hash if receipt else None,
             arguments=arguments,
             bytecode_hash=made_from.bytecode_hash,
@@ -165,8 +201,19 @@ class Deployer:
         self._report(Progress(step.name, present=receipt is None, receipt=receipt))
 
     def _configure(self, deployment: Deployment) -> None:
-        receipt = self._resume("settings")
+        if deployment.configured:  # from then on who has a role is the admin's to say
+            self._forget_journal()
+            self._report(Progress("settings", present=True))
+            return
+        receipt = self._resume("settings", self._admin_signer)
+        wanted = self._plan.settings(deployment.addresses, deployment.first_block)
         missing = self.open_settings(deployment)
+        if missing and len(missing) < len(wanted):
+            raise DeploymentChanged(
+                missing[0].subject,
+                "to hold, as other settings do",
+                "that it does not: roles were set otherwise; see `careledger deploy --verify`",
+            )
         if missing and self._admin_signer is not None:
             to, data = self.settings_call(deployment, missing)
             receipt = self._send("settings", self._admin_signer, to, data)
@@ -178,40 +225,96 @@ class Deployer:
         self._report(Progress("settings", present=receipt is None and not missing, receipt=receipt))
 
     def _send(self, subject: str, signer: Signer, to: str | None, data: bytes) -> TransactionReceipt:
-        return self._connection.send(
-            signer,
-            to,
-            data,
-            before_broadcast=lambda raw, nonce: self._write_journal(subject, signer.address, raw, nonce),
+        transaction = self._connection.prepare(signer, to, data)
+        pending = Pending(
+            subject=subject,
+            genesis_hash=self._connection.genesis_hash(),
+            parameters=self._plan.parameters,
+            sender=signer.address,
+            nonce=transaction["nonce"],
+            to=to,
+            data="0x" + data.hex(),
+            gas=transaction["gas"],
+            fees={name: transaction[name] for name in FEES if name in transaction},
+            signed=[],
         )
+        return self._broadcast(pending, signer.sign_transaction(transaction))
 
-    def _resume(self, subject: str) -> TransactionReceipt | None:
-        """The receipt of the transaction that a killed run had signed for a step, sent again if need be."""
+    def _broadcast(self, pending: Pending, raw: bytes | None = None) -> TransactionReceipt:
+        """Sends a newly signed transaction, once it is in the journal, or the last one again. Returns the receipt of
+        whichever of them is included."""
+        if raw is not None:
+            pending.signed.append("0x" + raw.hex())
+            journal = self._journal()
+            if journal is not None:
+                pending.save(journal)
+        try:
+            sent = self._connection.broadcast(bytes.fromhex(pending.signed[-1][2:]))
+            return self._connection.wait(sent, self._confirmation_timeout_seconds)
+        except (NodeRefused, TransactionUnconfirmed):
+            receipt = self._receipt(pending)
+            if receipt is None:
+                raise
+            return receipt
+
+    def _resume(self, subject: str, signer: Signer | None) -> TransactionReceipt | None:
+        """The receipt of the transaction that a killed run had signed for a step: sent again if need be, and if that is
+        in vain, with higher fees. None if there is none, or if it left nothing."""
         journal = self._journal()
-        if journal is None or not journal.exists():
+        pending = None if journal is None else Pending.load(journal)
+        if pending is None or pending.genesis_hash != self._connection.genesis_hash() or pending.subject != subject:
             return None
-        entry: dict[str, Any] = json.loads(journal.read_text())
-        if entry["genesisHash"] != self._connection.genesis_hash() or entry["subject"] != subject:
-            return None
-        raw = bytes.fromhex(entry["raw"][2:])
-        receipt = self._connection.receipt("0x" + keccak(raw).hex())
+        used = self._connection.nonce(pending.sender, "latest")  # before the receipt: a block may come in between
+        try:
+            receipt = self._receipt(pending)
+        except ContractError:
+            return None  # it failed in its block: its nonce is used up, and it left nothing
         if receipt is not None:
             return receipt
-        if entry["nonce"] < self._connection.nonce(entry["sender"], "latest"):
+        if pending.nonce < used:
             return None  # another transaction took the nonce: these bytes can never be included
-        return self._connection.wait(self._connection.broadcast(raw))
+        try:
+            return self._broadcast(pending)
+        except (NodeRefused, TransactionUnconfirmed):
+            if signer is None or signer.address != pending.sender:
+                raise
+        data = bytes.fromhex(pending.data[2:])
+        transaction = self._connection.prepare(signer, pending.to, data, gas=pending.gas, nonce=pending.nonce)
+        for name in FEES:
+            if name in transaction:  # nodes want an eighth more from what is to replace another
+                transaction[name] = max(transaction[name], pending.fees.get(name, 0) * 9 // 8 + 1)
+        pending.fees = {name: transaction[name] for name in FEES if name in transaction}
+        self._connection.check_fee(max(pending.fees.values()))
+        return self._broadcast(pending, signer.sign_transaction(transaction))
 
-    def _write_journal(self, subject: str, sender: str, raw: bytes, nonce: int) -> None:
+    def _receipt(self, pending: Pending) -> TransactionReceipt | None:
+        """Of whichever of its transactions is in a block. Raises ContractError if it failed there."""
+        receipts = (self._connection.receipt(one) for one in pending.hashes)
+        return next((receipt for receipt in receipts if receipt is not None), None)
+
+    def _check_journal(self) -> None:
+        """Raises DeploymentChanged if a transaction is under way for other parameters than the plan's."""
         journal = self._journal()
-        if journal is not None:
-            entry = {
-                "subject": subject,
-                "sender": sender,
-                "nonce": nonce,
-                "genesisHash": self._connection.genesis_hash(),
-                "raw": "0x" + raw.hex(),
-            }
-            write_atomically(journal, json.dumps(entry) + "\n")
+        pending = None if journal is None else Pending.load(journal)
+        if pending is None or pending.genesis_hash != self._connection.genesis_hash():
+            return
+        for name, (there, here) in pending.parameters.differences(self._plan.parameters).items():
+            way_out = f"run again with {there}, or remove {journal} to give up what that run sent last"
+            raise DeploymentChanged(f"{journal}: {name}", str(there), f"{here}; {way_out}")
+
+    def _require_admin(self, manager: str, from_block: int) -> None:
+        """Raises DeploymentChanged if a manager that stood already is ruled by others than the plan's admin."""
+        ruling = role_members(Contract(self._connection, MANAGER, manager), from_block).get(ADMIN, {})
+        if set(ruling) != {self._plan.parameters.admin}:
+            found = ", ".join(sorted(ruling)) or "none"
+            raise DeploymentChanged(f"{MANAGER} at {manager}: admins", self._plan.parameters.admin, found)
+
+    def _raise_gone(self, name: str, address: str) -> NoReturn:
+        way_out = ""
+        if self._folder is not None:
+            path = manifest_path(self._folder, self._connection.chain_id)
+            way_out = f"; if this chain was started anew, remove {path} and run again"
+        raise DeploymentChanged(f"{name} at {address}", "this version's code", f"no code{way_out}")
 
     def _save(self, deployment: Deployment) -> None:
         if self._folder is not None:
@@ -253,9 +356,3 @@ def create2_address(salt: bytes, creation_code: bytes) -> str:
     """Where the CREATE2 deployer puts a contract (EIP-1014)."""
     factory = bytes.fromhex(CREATE2_DEPLOYER[2:])
     return to_checksum_address(keccak(b"\xff" + factory + salt + keccak(creation_code))[12:])
-
-
-def is_plain_key(connection: Connection, address: str) -> bool:
-    """Whether an account is ruled by one ordinary key: no code, or only an EIP-7702 delegation."""
-    code = connection.code(address)
-    return not code or code.startswith(DELEGATION_PREFIX)

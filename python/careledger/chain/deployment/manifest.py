@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from careledger.chain.deployment.plan import Parameters
-from careledger.errors import DeploymentChanged, DeploymentMissing
+from eth_utils.address import is_checksum_address
 
-__all__ = ["DeployedContract", "Deployment", "manifest_path", "write_atomically"]
+from careledger.chain.artifacts import artifact_names
+from careledger.chain.deployment.plan import MANAGER, REGISTRY, Parameters
+from careledger.errors import ConfigurationError, DeploymentChanged, DeploymentMissing, InvalidInput
+
+__all__ = ["DAMAGES", "DeployedContract", "Deployment", "locked", "manifest_path", "write_atomically"]
+
+DAMAGES = (OSError, ValueError, TypeError, KeyError, AttributeError, InvalidInput)
+"""What reading a file raises that is not what it should be."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,15 @@ class DeployedContract:
     arguments: list[Any]
     bytecode_hash: str
     salt: str | None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be a contract of the suite."""
+        if self.artifact not in artifact_names():
+            raise ValueError(f"this version carries no contract {self.artifact}")
+        if not is_checksum_address(self.address):
+            raise ValueError(f"{self.address} is not a checksummed address")
+        if type(self.block) is not int or self.block < 0:
+            raise ValueError(f"{self.block} is not the number of a block")
 
 
 @dataclass
@@ -48,8 +66,21 @@ class Deployment:
         """The block from which the suite's events are to be read."""
         return min((contract.block for contract in self.contracts.values()), default=0)
 
+    def require_contracts(self) -> None:
+        """Raises DeploymentChanged if a contract of the suite has yet to be deployed."""
+        missing = [name for name in (MANAGER, REGISTRY) if name not in self.contracts]
+        if missing:
+            raise DeploymentChanged(
+                f"the deployment on chain {self.chain_id}",
+                f"{MANAGER} and {REGISTRY}",
+                f"no {' and no '.join(missing)}; run `careledger deploy` to finish it",
+            )
+
     def save(self, folder: Path) -> None:
-        """Writes the manifest in one step: a reader sees the old or the new one, never half."""
+        """Writes the manifest in one step: a reader sees the old or the new one, never half.
+
+        Raises ConfigurationError if the folder cannot be written.
+        """
         write_atomically(manifest_path(folder, self.chain_id), json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
@@ -62,8 +93,11 @@ class Deployment:
             body = json.loads(path.read_text())
             body["parameters"] = Parameters(**body["parameters"])
             body["contracts"] = {name: DeployedContract(**entry) for name, entry in body["contracts"].items()}
-            return cls(**body)
-        except (ValueError, TypeError, KeyError) as error:
+            deployment = cls(**body)
+            if deployment.chain_id != chain_id or not isinstance(deployment.genesis_hash, str):
+                raise ValueError(f"it is of chain {deployment.chain_id}")
+            return deployment
+        except DAMAGES as error:
             raise DeploymentChanged(str(path), "a deployment manifest", f"{type(error).__name__}: {error}") from None
 
 
@@ -73,11 +107,34 @@ def manifest_path(folder: Path, chain_id: int) -> Path:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file so that it is there whole, on disk, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a file so that it is there whole, on disk, or not at all. Raises ConfigurationError if it cannot."""
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigurationError(str(path), f"cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def locked(folder: Path, chain_id: int) -> Iterator[None]:
+    """Keeps every other deployer of a chain out of its files. The lock ends with the process, whatever ends that.
+
+    Raises ConfigurationError if another deployer is at work, or if the folder cannot be written.
+    """
+    path = folder / f"{chain_id}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise ConfigurationError(str(path), f"cannot be written: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(str(path), "locked: another deployment to this chain is under way") from None
+        yield

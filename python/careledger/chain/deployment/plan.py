@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from eth_utils.address import is_checksum_address
+
 from careledger.chain.artifacts import artifact
 from careledger.chain.contract import Contract
 from careledger.contract_events import RoleLabel, TargetAdminDelayUpdated
@@ -18,6 +20,7 @@ __all__ = [
     "ADMIN",
     "GUARDIAN",
     "MANAGER",
+    "NAMED_FUNCTIONS",
     "POLICY_ADMINISTRATOR",
     "REGISTRAR",
     "REGISTRY",
@@ -59,7 +62,8 @@ REGISTRAR_FUNCTIONS = (
 )
 POLICY_ADMINISTRATOR_FUNCTIONS = ("expel",)
 GUARDIAN_FUNCTIONS = ("contestRecoveryAsGuardian",)
-# settleRecovery stays with role 0, the admin, which is what a function that nothing is said of has.
+NAMED_FUNCTIONS = (*REGISTRAR_FUNCTIONS, *POLICY_ADMINISTRATOR_FUNCTIONS, *GUARDIAN_FUNCTIONS)
+"""Of the registry. settleRecovery stays with role 0, the admin, as does every function that nothing is said of."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,18 @@ class Parameters:
     recovery_delay_seconds: int = 7 * 24 * 3600
 
     def __post_init__(self) -> None:
+        """Raises InvalidInput for what is no checksummed address, and for a delay out of its bounds."""
+        for name in ("admin", "registrar", "policy_administrator", "guardian"):
+            address = getattr(self, name)
+            if not is_checksum_address(address):
+                raise InvalidInput(name, str(address), "is not a checksummed address")
         for name, least, most in (
             ("rule_delay_seconds", 0, 2**32 - 1),
             ("admin_delay_seconds", 0, 2**32 - 1),
             ("recovery_delay_seconds", 1, 90 * 24 * 3600),
         ):
             value = getattr(self, name)
-            if not least <= value <= most:
+            if type(value) is not int or not least <= value <= most:
                 raise InvalidInput(name, str(value), f"must be {least} to {most} seconds")
 
     def differences(self, other: Parameters) -> dict[str, tuple[Any, Any]]:
