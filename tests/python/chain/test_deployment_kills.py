@@ -36,6 +36,8 @@ TRANSACTIONS = 3
 RECOVERY_DELAY_SECONDS = 60
 REQUESTS_OF_A_RUN = 90
 
+Record = Callable[[str, object], None]
+
 Moment = Callable[[str, Any, int], bool]
 """Whether to kill at a request's end: its method, the node's result, and how many requests there were."""
 
@@ -249,15 +251,15 @@ def kill_and_resume(
     return landed
 
 
-def report(capsys: pytest.CaptureFixture[str], title: str, landed: collections.Counter[str]) -> None:
-    with capsys.disabled():
-        found = "; ".join(f"{count} {where}" for where, count in sorted(landed.items()))
-        print(f"\n{title}: {landed.total()} kills: {found}; every resume ended with the same manifest")
+def report(record: Record, title: str, landed: collections.Counter[str]) -> None:
+    """Counts the kills in the summary of the run, by where they landed."""
+    for where, count in landed.items():
+        record(f"counted: {title} killed {where}", count)
 
 
-def test_a_deployment_is_resumed_after_four_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deployment_is_resumed_after_four_kills(tmp_path: Path, record_property: Record) -> None:
     landed = kill_and_resume(4, create2=True, folder=tmp_path, seed=1, kills_on_a_chain=4)
-    report(capsys, "careledger deploy", landed)
+    report(record_property, "careledger deploy, CREATE2,", landed)
     assert landed.total() == 4
     assert landed["signed, before broadcast"] >= 1
     assert landed["between broadcast and inclusion"] >= 1
@@ -265,20 +267,21 @@ def test_a_deployment_is_resumed_after_four_kills(tmp_path: Path, capsys: pytest
 
 
 def test_a_deployment_without_a_create2_deployer_is_resumed_after_two_kills(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Record
 ) -> None:
     landed = kill_and_resume(2, create2=False, folder=tmp_path, seed=2, kills_on_a_chain=2)
-    report(capsys, "careledger deploy, addresses by nonce", landed)
+    report(record_property, "careledger deploy, addresses by nonce,", landed)
     assert landed.total() == 2
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(("create2", "kills"), [(True, 20), (False, 8)], ids=["create2", "by nonce"])
 def test_a_deployment_is_resumed_after_many_kills(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], create2: bool, kills: int
+    tmp_path: Path, record_property: Record, create2: bool, kills: int
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
     landed = kill_and_resume(kills, create2, tmp_path, seed, kills_on_a_chain=2)
-    report(capsys, f"careledger deploy, {'CREATE2' if create2 else 'addresses by nonce'}, seed {seed}", landed)
+    record_property("seed", seed)
+    report(record_property, f"careledger deploy, {'CREATE2' if create2 else 'addresses by nonce'},", landed)
     assert landed.total() == kills
     assert len(landed) >= 3

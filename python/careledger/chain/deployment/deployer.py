@@ -174,7 +174,7 @@ class Deployer:
             deployment.addresses[value.contract] if isinstance(value, Reference) else value for value in step.arguments
         ]
         creation_code = made_from.creation_code(arguments)
-        salt = keccak(text=f"careledger {step.name}") if self._has_create2_deployer() else None
+        salt = self._plan.parameters.salt(step.name) if self._has_create2_deployer() else None
         receipt = self._resume(step.name, self._signer)
         if salt is None:
             if receipt is None:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from eth_utils.address import is_checksum_address
+from eth_utils.crypto import keccak
 
 from careledger.chain.artifacts import artifact
 from careledger.chain.contract import Contract
@@ -92,6 +94,11 @@ class Parameters:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
                 raise InvalidInput(name, str(value), f"must be {least} to {most} seconds")
+
+    def salt(self, contract: str) -> bytes:
+        """The CREATE2 salt of a contract: of its name and all parameters, so that different deployments share none."""
+        told = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return keccak(text=f"careledger {contract} {told}")
 
     def differences(self, other: Parameters) -> dict[str, tuple[Any, Any]]:
         """The parameters in which another deployment differs: name -> (here, there)."""
