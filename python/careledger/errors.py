@@ -7,6 +7,7 @@
     │   └── UnknownOrganization       a name or id that is not an organization here
     ├── ChainError                    the chain could not be asked, or is not what was expected
     │   ├── NodeUnreachable
+    │   │   └── NodeBusy              the node asks for fewer requests
     │   ├── NodeRefused               the node answered with an error of its own
     │   ├── WrongChain
     │   ├── NotAContract
@@ -22,6 +23,20 @@
     │   ├── DeploymentMissing
     │   ├── DeploymentChanged
     │   └── PlainKeyAdmin             an ordinary key would rule outside a local chain
+    ├── DatabaseError                 a database could not be read or written
+    │   └── DatabaseOutdated          its tables are not of this version
+    ├── OutboxError                   the outbox cannot do what was asked
+    │   ├── OutboxOfAnotherChain      the node serves another chain than the one that the outbox is for
+    │   ├── IntentConflict            the key of another intent
+    │   ├── UnknownIntent
+    │   ├── WrongState                the record's state does not allow it
+    │   ├── RecordUnfinished          waited for, and still on its way
+    │   └── WorkerBusy                another worker is at work on the same file
+    ├── IndexerError                  the index cannot be kept or read
+    │   ├── IndexMissing              there is none in the database yet
+    │   ├── IndexOfAnotherChain       it was built from another chain
+    │   ├── IndexOutdated             it was built by another version, or for other contracts
+    │   └── ChainDisagrees            the nodes contradict each other, or one itself
     ├── SignerError                   a key could not be read or used
     └── VaultError                    the encrypted store could not be read or written
 
@@ -39,28 +54,43 @@ from typing import Any, ClassVar
 __all__ = [
     "BytecodeMismatch",
     "CareLedgerError",
+    "ChainDisagrees",
     "ChainError",
     "ConfigurationError",
     "ContractError",
+    "DatabaseError",
+    "DatabaseOutdated",
     "DeploymentChanged",
     "DeploymentError",
     "DeploymentMissing",
     "FeeTooHigh",
+    "IndexMissing",
+    "IndexOfAnotherChain",
+    "IndexOutdated",
+    "IndexerError",
     "InsufficientFunds",
+    "IntentConflict",
     "InvalidInput",
     "MissingPrerequisite",
+    "NodeBusy",
     "NodeRefused",
     "NodeUnreachable",
     "NotAContract",
+    "OutboxError",
+    "OutboxOfAnotherChain",
     "Panicked",
     "PlainKeyAdmin",
+    "RecordUnfinished",
     "RevertedWithReason",
     "SignerError",
     "TransactionUnconfirmed",
+    "UnknownIntent",
     "UnknownOrganization",
     "UnknownRefusal",
     "VaultError",
+    "WorkerBusy",
     "WrongChain",
+    "WrongState",
 ]
 
 
@@ -127,6 +157,13 @@ class NodeUnreachable(ChainError):
 
     def __str__(self) -> str:
         return f"no node answers at {self.url}: {self.problem}; check the URL, or start one with `careledger node`"
+
+
+@dataclass(eq=False)
+class NodeBusy(NodeUnreachable):
+    """The node asks for fewer requests (HTTP 429, or an error that says so). `retry_after_seconds` if it told."""
+
+    retry_after_seconds: int | None = None
 
 
 @dataclass(eq=False)
@@ -304,6 +341,155 @@ class PlainKeyAdmin(DeploymentError):
             f"the admin {self.admin} on chain {self.chain_id} is an ordinary key, "
             "not a contract account such as a Safe; name a contract account, or say --allow-plain-key-admin"
         )
+
+
+@dataclass(eq=False)
+class DatabaseError(CareLedgerError):
+    """A database could not be read or written. `database` is its URL without the password."""
+
+    exit_code: ClassVar[int] = 10
+    database: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"database {self.database}: {self.problem}"
+
+
+@dataclass(eq=False)
+class DatabaseOutdated(DatabaseError):
+    """The tables are not what this version of careledger works with; `problem` says how to get them there."""
+
+
+class IndexerError(CareLedgerError):
+    """The index cannot be kept or read."""
+
+    exit_code: ClassVar[int] = 12
+
+
+@dataclass(eq=False)
+class IndexMissing(IndexerError):
+    """A database has no index. `database` is its URL without the password."""
+
+    database: str
+
+    def __str__(self) -> str:
+        return f"database {self.database} has no index; run `careledger index sync`"
+
+
+@dataclass(eq=False)
+class IndexOfAnotherChain(IndexerError):
+    """An index was built from another chain than the node's: by chain id and hash of block 0."""
+
+    database: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return (
+            f"the index in {self.database} is of chain {self.expected}, the node serves {self.actual}; "
+            "name another database, or run `careledger index rebuild` to build it from the node's chain"
+        )
+
+
+@dataclass(eq=False)
+class IndexOutdated(IndexerError):
+    """An index was built by another version of careledger, or for other contracts; `problem` says which."""
+
+    database: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the index in {self.database} {self.problem}; run `careledger index rebuild`"
+
+
+@dataclass(eq=False)
+class ChainDisagrees(IndexerError):
+    """The nodes contradict each other about a block, or one contradicts itself; nothing of it was stored."""
+
+    block_number: int
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"block {self.block_number}: {self.problem}; nothing of it was stored: "
+            "leave out the node that is wrong, or add another to decide"
+        )
+
+
+class OutboxError(CareLedgerError):
+    """The outbox cannot do what was asked."""
+
+    exit_code: ClassVar[int] = 11
+
+
+@dataclass(eq=False)
+class OutboxOfAnotherChain(OutboxError):
+    """The node serves another chain than the outbox is for: their first blocks differ. Nothing was sent."""
+
+    database: str
+    chain_id: int
+    expected_genesis: str
+    actual_genesis: str
+
+    def __str__(self) -> str:
+        return (
+            f"the outbox {self.database} is for the chain {self.chain_id} that began with {self.expected_genesis}, "
+            f"the node's began with {self.actual_genesis}: a fresh chain needs a fresh outbox"
+        )
+
+
+@dataclass(eq=False)
+class IntentConflict(OutboxError):
+    """A key was used before, for an intent with another sender, receiver, data or value. Nothing was stored."""
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"the outbox has another intent under the key {self.key!r}; a new intent needs a new key"
+
+
+@dataclass(eq=False)
+class UnknownIntent(OutboxError):
+    """No intent was stored under a key."""
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"the outbox has no intent under the key {self.key!r}"
+
+
+@dataclass(eq=False)
+class WrongState(OutboxError):
+    """A record's state does not allow what was asked; nothing was changed."""
+
+    key: str
+    state: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.key!r} is {self.state}: {self.problem}"
+
+
+@dataclass(eq=False)
+class RecordUnfinished(OutboxError):
+    """A record did not reach the awaited state in time. It is still on its way."""
+
+    key: str
+    state: str
+    waited_seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.key!r} is still {self.state} after {self.waited_seconds} s; a worker must run: wait again"
+
+
+@dataclass(eq=False)
+class WorkerBusy(OutboxError):
+    """Another worker is at work on the same SQLite file, which takes one at a time."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"another worker holds {self.path}; an SQLite outbox takes one worker, several need PostgreSQL"
 
 
 @dataclass(eq=False)

@@ -22,6 +22,7 @@ from web3.providers.base import BaseProvider
 from web3.types import FilterParams, TxParams
 
 from careledger.chain.reverts import decode_revert, revert_data
+from careledger.chain.rpc import HttpRpc
 from careledger.chain.signers import Signer
 from careledger.chain.values import event_values, to_python_values
 from careledger.contract_events import BY_TOPIC, ContractEvent
@@ -33,7 +34,6 @@ from careledger.errors import (
     NodeRefused,
     NodeUnreachable,
     TransactionUnconfirmed,
-    UnknownRefusal,
     WrongChain,
 )
 
@@ -135,6 +135,17 @@ class Connection:
         """Whether this is a development chain, on which a plain key may rule."""
         return self.chain_id in LOCAL_CHAIN_IDS
 
+    @property
+    def is_in_process(self) -> bool:
+        """Whether the chain is an EVM inside this process, which ends with it."""
+        return self._tester is not None
+
+    def rpc(self) -> HttpRpc:
+        """The same node, asked in batches. Raises ConfigurationError for an in-process chain, which has no URL."""
+        if not isinstance(self.web3.provider, HTTPProvider):
+            raise ConfigurationError("the RPC URL", "an in-process chain has none; start `careledger node`")
+        return HttpRpc(str(self.web3.provider.endpoint_uri))
+
     def genesis_hash(self) -> str:
         """The hash of block 0, which tells a restarted development chain from the one before."""
         with self.failures("eth_getBlockByNumber"):
@@ -178,17 +189,6 @@ class Connection:
         """Raises FeeTooHigh if a unit of gas may not cost as much."""
         if self.fee_cap_wei is not None and fee_wei > self.fee_cap_wei:
             raise FeeTooHigh(fee_wei, self.fee_cap_wei)
-
-    def fits(self, sender: str, to: str, data: bytes, gas_cap: int) -> bool:
-        """Whether a call would use less than `gas_cap`. Raises ContractError if refused for another cause than gas."""
-        try:
-            return self._estimate({"from": _address(sender), "to": _address(to), "data": HexBytes(data)}) < gas_cap
-        except NodeRefused:
-            return False
-        except UnknownRefusal as error:
-            if error.data == "0x":
-                return False
-            raise
 
     def wait_until(self, timestamp: int) -> None:
         """Waits until the clock passes a time (Unix seconds). An in-process chain travels there at once.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress, Hash32
 
 from careledger.chain.signers import keystore
 from careledger.chain.signers.digests import Signature, checked_transaction, transaction_digest, typed_data_digest
+from careledger.chain.signers.raw import RawTransaction, encode_and_sign
 from careledger.errors import ConfigurationError, SignerError
 
 __all__ = ["EnvironmentSigner", "KeystoreSigner", "LocalSigner"]
@@ -39,12 +42,23 @@ class LocalSigner:
         transaction_digest(fields)  # says what is wrong with the fields
         return bytes(self._account.sign_transaction(fields).raw_transaction)  # type: ignore[arg-type, unused-ignore]
 
+    def sign_raw(self, transaction: RawTransaction) -> tuple[bytes, bytes]:
+        """The signed transaction and its hash, as `sign_transaction` makes it, in about a tenth of the time.
+
+        Raises InvalidInput naming the field that is wrong.
+        """
+        return encode_and_sign(self._private_key, transaction)
+
     def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
         signed = self._account.unsafe_sign_hash(Hash32(typed_data_digest(typed_data)))
         return Signature(signed.r, signed.s, signed.v - 27).to_bytes()
 
     def describe(self) -> str:
         return f"{self._origin} ({self.address})"
+
+    @cached_property
+    def _private_key(self) -> PrivateKey:
+        return PrivateKey(bytes(self._account.key))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
