@@ -1,4 +1,4 @@
-"""The three kinds of chain that the client works on, each started once."""
+"""The three kinds of chain that the client works on, each started once, and the two kinds of database."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from careledger.chain.connection import Connection
 from careledger.chain.development import MNEMONIC, Node, embedded_connection
+from postgres import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 GANACHE = ROOT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
 GANACHE_START_SECONDS = 60
 CHAINS = ("anvil", "ganache", "embedded")
+DATABASES = ("sqlite", "postgresql")
 
 
 @contextmanager
@@ -95,3 +97,20 @@ def travelling_chain(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Each kind of chain in turn, for tests that move its clock far ahead."""
     with STARTS[request.param]() as connection:
         yield connection
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A fresh PostgreSQL database."""
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'careledger.db'}"
+        return
+    with postgres() as url:
+        yield url
