@@ -1,0 +1,10 @@
+"""The read models that the indexer keeps. A domain adds its own here."""
+
+from __future__ import annotations
+
+from careledger.chain.indexer.model import ReadModel
+from careledger.identity import governance_read_model, read_model
+
+__all__ = ["READ_MODELS"]
+
+READ_MODELS: tuple[ReadModel, ...] = (read_model.MODEL, governance_read_model.MODEL)
