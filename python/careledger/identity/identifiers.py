@@ -70,6 +70,14 @@ class Identifier:
             raise InvalidInput("identifier", text, "must be SCHEME:VALUE, for example GLN:0614141000005")
         return cls(scheme.upper(), value)
 
+    @classmethod
+    def registered(cls, scheme: str, value: str) -> Identifier:
+        """From 0x-prefixed text as the registry has it, which tests no check digits and takes any bytes."""
+        identifier = object.__new__(cls)
+        object.__setattr__(identifier, "scheme", from_padded(scheme))
+        object.__setattr__(identifier, "value", from_padded(value))
+        return identifier
+
     def to_abi(self) -> tuple[bytes, bytes]:
         """Scheme and value as right-padded ASCII."""
         return to_padded(self.scheme), to_padded(self.value)
@@ -83,8 +91,8 @@ def to_padded(text: str) -> bytes:
 
 
 def from_padded(value: str) -> str:
-    """The inverse of `to_padded`, from 0x-prefixed text."""
-    return bytes.fromhex(value[2:]).rstrip(b"\0").decode("ascii", errors="replace")
+    """The inverse of `to_padded`, from 0x-prefixed text. A byte that is no ASCII is shown as `\\xNN`."""
+    return bytes.fromhex(value[2:]).rstrip(b"\0").decode("ascii", errors="backslashreplace")
 
 
 def _gs1_sum(digits: str) -> int:

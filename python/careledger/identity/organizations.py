@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
+
+from eth_utils.crypto import keccak
 
 from careledger.chain.connection import TRANSACTION_GAS_CAP, LogEntry, TransactionReceipt
 from careledger.chain.contract import Contract
+from careledger.chain.outbox import Intent, Outbox, Policy, deliver
 from careledger.chain.signers import Signer
 from careledger.chain.signers.signer import required
 from careledger.chain.values import account_address
@@ -19,7 +23,7 @@ from careledger.contract_events import (
     OrganizationAdmitted,
 )
 from careledger.errors import InvalidInput, UnknownOrganization
-from careledger.identity.identifiers import Identifier, check_name, from_padded, organization_id, to_padded
+from careledger.identity.identifiers import Identifier, check_name, organization_id, to_padded
 from careledger.identity.types import (
     ZERO_ADDRESS,
     Admission,
@@ -37,6 +41,11 @@ from careledger.identity.types import (
 )
 
 __all__ = ["Organizations", "PossessionProof"]
+
+ADMIT_MANY_GAS = 50_000
+ADMISSION_GAS = 100_000
+IDENTIFIER_GAS = 27_000
+"""The most that `admitMany` uses once, for an organization (its name of 64 characters), and for each identifier."""
 
 
 @dataclass(frozen=True)
@@ -73,22 +82,38 @@ class Organizations:
         return self._send("admit", _to_abi(admission))
 
     def admit_many(
-        self, admissions: Sequence[Admission], report: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        admissions: Sequence[Admission],
+        report: Callable[[int, int], None] = lambda _done, _total: None,
+        outbox: Outbox | None = None,
     ) -> list[TransactionReceipt]:
         """Admits organizations, as many in one transaction as fit under the gas cap of 2**24.
 
         `report` is called with how many are admitted, and of how many. After a failure, the same call again goes on:
-        what was admitted is admitted still, and costs only its calldata.
+        what was admitted is admitted still, and costs only its calldata. With an `outbox`, all transactions are on disk
+        before the first is sent, several are under way at a time, each is waited for until it is final, and the same
+        call again takes up those very ones; it raises what `deliver` of the outbox raises.
         """
-        waiting = list(admissions)
+        chunks = list(_chunks(admissions))
+        calls = [self._registry.encode("admitMany", [_to_abi(admission) for admission in chunk]) for chunk in chunks]
+        ends = list(accumulate(len(chunk) for chunk in chunks))
+        signer, connection = required(self._signer), self._registry.connection
+        if outbox is not None:
+            policy = Policy(fee_cap_wei=connection.fee_cap_wei)
+            if connection.is_local:
+                policy = replace(policy, confirmations=1)
+            intents = [self._bulk_intent(signer.address, call) for call in calls]
+            return deliver(
+                outbox,
+                connection,
+                [signer],
+                intents,
+                policy,
+                report=lambda final: report(ends[final - 1], len(admissions)),
+            )
         receipts = []
-        size = len(waiting)
-        done = 0
-        while waiting:
-            size = self._fitting(waiting[:size])
-            receipts.append(self._send("admitMany", [_to_abi(admission) for admission in waiting[:size]]))
-            done += size
-            waiting = waiting[size:]
+        for call, done in zip(calls, ends, strict=True):
+            receipts.append(connection.send(signer, self.address, call))
             report(done, len(admissions))
         return receipts
 
@@ -334,16 +359,10 @@ class Organizations:
     def _send(self, function: str, *arguments: Any) -> TransactionReceipt:
         return self._registry.send(required(self._signer), function, *arguments)
 
-    def _fitting(self, admissions: list[Admission]) -> int:
-        """How many admissions fit into one transaction, halving until the estimate is under the cap."""
-        signer = required(self._signer)
-        size = len(admissions)
-        while size > 1:
-            data = self._registry.encode("admitMany", [_to_abi(admission) for admission in admissions[:size]])
-            if self._registry.connection.fits(signer.address, self.address, data, TRANSACTION_GAS_CAP):
-                break
-            size = (size + 1) // 2
-        return size
+    def _bulk_intent(self, sender: str, call: bytes) -> Intent:
+        """Named by its content, so that the same admissions make the same intents in every run."""
+        digest = keccak(f"{sender}|{self.address}|".encode() + call).hex()[:32]
+        return Intent(f"admit-many/{digest}", sender, self.address, call, label=f"{self._registry.name}.admitMany")
 
     def _log(self, events: Sequence[type[ContractEvent]]) -> Iterator[LogEntry]:
         return self._registry.connection.logs(self.address, events, self._first_block)
@@ -356,10 +375,28 @@ class Organizations:
                 held[event.scheme, event.value] = None
             elif isinstance(event, IdentifierWithdrawn) and event.organization == organization:
                 held.pop((event.scheme, event.value), None)
-        return tuple(Identifier(from_padded(scheme), from_padded(value)) for scheme, value in held)
+        return tuple(Identifier.registered(scheme, value) for scheme, value in held)
 
     def _events(self, kind: type[ContractEvent], organization: str) -> list[Any]:
         return [entry for entry in self._log([kind]) if getattr(entry.event, "organization", None) == organization]
+
+
+def _chunks(admissions: Sequence[Admission]) -> Iterator[list[Admission]]:
+    """The admissions in order, as many at a time as fit into one transaction, by the most that each can use.
+
+    By a bound, not the node's estimate: the same admissions make the same transactions in every run.
+    """
+    chunk: list[Admission] = []
+    gas = 0
+    for admission in admissions:
+        needed = ADMISSION_GAS + IDENTIFIER_GAS * len(admission.identifiers)
+        if chunk and ADMIT_MANY_GAS + gas + needed > TRANSACTION_GAS_CAP:
+            yield chunk
+            chunk, gas = [], 0
+        chunk.append(admission)
+        gas += needed
+    if chunk:
+        yield chunk
 
 
 def _to_abi(admission: Admission) -> tuple[Any, ...]:

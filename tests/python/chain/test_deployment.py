@@ -93,7 +93,8 @@ def test_a_second_run_sends_nothing(chain: Connection, tmp_path: Path) -> None:
     assert all(step.present and step.receipt is None for step in steps)
     assert chain.nonce(operator.address) == nonce
     assert (tmp_path / f"{chain.chain_id}.json").read_text() == written
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{chain.chain_id}.{kind}" for kind in ("json", "lock")]
+    kinds = ["json", "lock"] if chain.is_in_process else ["json", "lock", "outbox.db", "outbox.db.worker"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{chain.chain_id}.{kind}" for kind in kinds]
     assert all(check.holds for check in verify(chain, first)), verify(chain, first)
 
 
@@ -150,6 +151,10 @@ def test_a_lost_manifest_is_rebuilt_by_a_run_that_sends_nothing(anvil: Connectio
     anvil.send(DEPLOYER, DEPLOYER.address)
     nonce = anvil.nonce(DEPLOYER.address)
     (tmp_path / "31337.json").unlink()
+    assert deploy(anvil, tmp_path) == first  # the outbox has the transactions' hashes
+    assert anvil.nonce(DEPLOYER.address) == nonce
+    (tmp_path / "31337.json").unlink()
+    (tmp_path / "31337.outbox.db").unlink()
     second = deploy(anvil, tmp_path)
     assert anvil.nonce(DEPLOYER.address) == nonce
     assert second.configured

@@ -26,20 +26,21 @@ import requests
 from careledger.chain.connection import Connection
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.deployment.deployer import CREATE2_DEPLOYER
+from careledger.chain.deployment.sending import outbox_path
 from careledger.chain.development import Node, development_signer
-from eth_utils.crypto import keccak
+from careledger.chain.outbox import Outbox
 
 DEPLOYER = development_signer(0).address
 BLOCK_SECONDS = "0.3"
 DEADLINE_SECONDS = 90
 TRANSACTIONS = 3
 RECOVERY_DELAY_SECONDS = 60
-REQUESTS_OF_A_RUN = 90
+REQUESTS_OF_A_RUN = 130
 
 Record = Callable[[str, object], None]
 
 Moment = Callable[[str, Any, int], bool]
-"""Whether to kill at a request's end: its method, the node's result, and how many requests there were."""
+"""Whether to kill at a call's end: its method, the node's result, and how many requests, batches or not, there were."""
 
 
 def at_request(number: int) -> Moment:
@@ -65,6 +66,8 @@ def at_inclusion(number: int) -> Moment:
     def moment(method: str, result: Any, _count: int) -> bool:
         if method == "eth_getTransactionReceipt" and result is not None:
             seen.add(result["transactionHash"])
+        if method == "eth_getBlockReceipts" and result is not None:
+            seen.update(receipt["transactionHash"] for receipt in result)
         return len(seen) == number
 
     return moment
@@ -100,17 +103,21 @@ class Relay:
         with self.lock:
             if self.killed:
                 return None
-            method = json.loads(body)["method"]
+            content = json.loads(body)
+            methods = [call["method"] for call in (content if isinstance(content, list) else [content])]
             self.count += 1
-            self.broadcasts += method == "eth_sendRawTransaction"
-            if self.broadcasts == self.before_broadcast > 0:
-                self.kill()
-                return None
+            for _ in range(methods.count("eth_sendRawTransaction")):
+                self.broadcasts += 1
+                if self.broadcasts == self.before_broadcast:
+                    self.kill()
+                    return None
             headers = {"Content-Type": "application/json"}
             answer = requests.post(self.node_url, data=body, headers=headers, timeout=30).content
-            if self.moment(method, json.loads(answer).get("result"), self.count):
-                self.kill()
-                return None
+            answered = json.loads(answer)
+            for method, one in zip(methods, answered if isinstance(content, list) else [answered], strict=True):
+                if self.moment(method, one.get("result"), self.count):
+                    self.kill()
+                    return None
             return answer
 
 
@@ -161,11 +168,20 @@ def deploy(relay: Relay, folder: Path) -> int:
 
 def where_it_landed(connection: Connection, folder: Path) -> str:
     """What a kill left: told by the files and the chain, not by where it was aimed."""
-    journal = folder / f"{connection.chain_id}.pending.json"
-    if not journal.exists():
+    path = outbox_path(folder, connection.chain_id)
+    manifest = folder / f"{connection.chain_id}.json"
+    if not path.exists() or not manifest.exists():
         return "between two transactions"
-    raw = bytes.fromhex(json.loads(journal.read_text())["signed"][-1][2:])
-    if connection.receipt("0x" + keccak(raw).hex()) is not None:
+    body = json.loads(manifest.read_text())
+    done = {f"deploy {name}" for name in [*body["contracts"], *(["settings"] if body["configured"] else [])]}
+    with Outbox.offline(f"sqlite:///{path}") as outbox:
+        under_way = [record for record in outbox.records() if record.label not in done]
+    if not under_way:
+        return "between two transactions"
+    (record,) = under_way
+    if not record.attempts:
+        return "stored, before it is signed"
+    if any(connection.receipt(attempt.transaction_hash) is not None for attempt in record.attempts):
         return "after inclusion, before the manifest is written"
     if connection.nonce(DEPLOYER, "pending") > connection.nonce(DEPLOYER, "latest"):
         return "between broadcast and inclusion"
@@ -178,7 +194,7 @@ def essence(folder: Path, chain_id: int) -> dict[str, Any]:
     del body["genesis_hash"]
     for contract in body["contracts"].values():
         assert contract.pop("block") > 0
-        assert (contract.pop("transaction_hash") or "0x").startswith("0x")
+        assert contract.pop("transaction_hash").startswith("0x")
     return body
 
 
@@ -246,7 +262,7 @@ def kill_and_resume(
             assert creations(connection) == 2
             assert connection.nonce(DEPLOYER, "latest") == connection.nonce(DEPLOYER) == TRANSACTIONS
             assert sorted(path.name for path in into.iterdir()) == [
-                f"{connection.chain_id}.{kind}" for kind in ("json", "lock")
+                f"{connection.chain_id}.{kind}" for kind in ("json", "lock", "outbox.db", "outbox.db.worker")
             ]
     return landed
 

@@ -127,3 +127,13 @@ def test_other_text_is_no_name(text: str) -> None:
 def test_a_set_of_roles_is_read_back_from_its_bits(roles: frozenset[MemberRole]) -> None:
     assert from_bits(to_bits(roles)) == roles
     assert to_bits(roles) == sum(2**role.value for role in roles)
+
+
+def test_what_the_registry_has_is_shown_as_it_stands() -> None:
+    wrong = Identifier.registered("0x" + b"GLN".ljust(32, b"\0").hex(), "0x" + b"0614141000006".ljust(32, b"\0").hex())
+    assert (wrong.scheme, wrong.value) == ("GLN", "0614141000006")  # a wrong check digit, which no contract tests
+    strange = [
+        Identifier.registered("0x" + bytes(32).hex(), "0x" + bytes([byte]).ljust(32, b"\0").hex())
+        for byte in (200, 201)
+    ]
+    assert [one.value for one in strange] == ["\\xc8", "\\xc9"]

@@ -1,15 +1,15 @@
 """Runs a plan against a chain: idempotent, and resumable after a kill at any point.
 
 Where the chain has the CREATE2 deployer, addresses follow from the code and its arguments. Elsewhere (Ganache, the
-in-process EVM) they follow from the deployer's nonce. Either way the signed bytes of a transaction are on disk
-before the node gets them, so that a resumed run sends the same bytes, or the same call under the same nonce with higher
-fees, and never a second contract.
+in-process EVM) they follow from the deployer's nonce. Either way every transaction goes through an outbox beside the
+manifest: its signed bytes are on disk before the node gets them, so that a resumed run sends the same bytes, or the
+same call under the same nonce with higher fees, and never a second contract.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -22,10 +22,10 @@ from careledger.chain.artifacts import Artifact, artifact
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.deployment.accounts import is_plain_key, role_members
-from careledger.chain.deployment.journal import Pending
 from careledger.chain.deployment.manifest import DeployedContract, Deployment, locked, manifest_path
 from careledger.chain.deployment.plan import ADMIN, MANAGER, ContractStep, Plan, Reference, Setting
 from careledger.chain.deployment.safe import write_safe_transaction
+from careledger.chain.deployment.sending import AtOnce, Sending, ThroughOutbox
 from careledger.chain.signers import Signer
 from careledger.errors import (
     BytecodeMismatch,
@@ -34,9 +34,7 @@ from careledger.errors import (
     ContractError,
     DeploymentChanged,
     DeploymentMissing,
-    NodeRefused,
     PlainKeyAdmin,
-    TransactionUnconfirmed,
 )
 
 __all__ = ["CREATE2_DEPLOYER", "Deployer", "Progress"]
@@ -44,8 +42,8 @@ __all__ = ["CREATE2_DEPLOYER", "Deployer", "Progress"]
 CREATE2_DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): salt, then creation code."""
 
+SETTINGS = "settings"
 CREATE2_DEPLOYER_CODE_HASH = "0x2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989"
-FEES = ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Deployer:
         report: Callable[[Progress], None] = lambda _: None,
         confirmation_timeout_seconds: int = 180,
     ) -> None:
-        """`folder` holds manifests and the journal; None keeps them in memory, for in-process chains.
+        """`folder` holds manifests and outboxes; without one, nothing is left on disk and a killed run begins anew.
 
         `admin_signer` signs the settings; by default the deployer, if it is the admin. Without either, the settings are
         left to `settings_call` and `leave_settings`, for the admin's wallet.
@@ -95,21 +93,21 @@ class Deployer:
         """Deploys what is missing and sets what does not hold yet. A second run sends nothing, whoever has been given
         a role since.
 
-        Raises PlainKeyAdmin before anything is sent; DeploymentChanged if the manifest or the journal was made with
-        other parameters or from other bytecode or is damaged, if a contract is gone, or if a manager that stood already
-        has other admins or other roles; BytecodeMismatch if an address holds other code; ConfigurationError if the
-        folder cannot be written or another deployer is at work; and what `prepare`, `broadcast` and `wait` of the
-        connection raise.
+        Raises PlainKeyAdmin before anything is sent; DeploymentChanged if the manifest was made with other parameters
+        or from other bytecode or is damaged, if a contract is gone, or if a manager that stood already has other admins
+        or other roles; BytecodeMismatch if an address holds other code; ConfigurationError if the folder cannot be
+        written or another deployer is at work; DatabaseError if the outbox cannot be read or written; and what
+        `prepare` of the connection and `deliver` of the outbox raise.
         """
         admin = self._plan.parameters.admin
         if not self._connection.is_local and not self._allow_plain_key_admin and is_plain_key(self._connection, admin):
             raise PlainKeyAdmin(admin=admin, chain_id=self._connection.chain_id)
         with contextlib.nullcontext() if self._folder is None else locked(self._folder, self._connection.chain_id):
-            self._check_journal()
             deployment = self._load_or_begin()
-            for step in self._plan.contracts:
-                self._deploy(step, deployment)
-            self._configure(deployment)
+            with self._open_sending() as sending:
+                for step in self._plan.contracts:
+                    self._deploy(step, deployment, sending)
+                self._configure(deployment, sending)
         return deployment
 
     def open_settings(self, deployment: Deployment) -> list[Setting]:
@@ -153,13 +151,27 @@ class Deployer:
         if known.genesis_hash != genesis_hash:
             if not self._connection.is_local:
                 raise DeploymentChanged(f"{path}: genesis block", known.genesis_hash, genesis_hash)
-            self._forget_journal()
             return fresh
         for name, (there, here) in known.parameters.differences(self._plan.parameters).items():
-            raise DeploymentChanged(f"{path}: {name}", str(there), str(here))
+            way_out = (
+                "" if known.contracts else f"; run again with {there}, or remove {path} to give up that deployment"
+            )
+            raise DeploymentChanged(f"{path}: {name}", str(there), f"{here}{way_out}")
         return known
 
-    def _deploy(self, step: ContractStep, deployment: Deployment) -> None:
+    @contextlib.contextmanager
+    def _open_sending(self) -> Iterator[Sending]:
+        if self._folder is None or self._connection.is_in_process:
+            yield AtOnce(self._connection, self._confirmation_timeout_seconds)
+            return
+        signers = [self._signer, *([] if self._admin_signer is None else [self._admin_signer])]
+        through = ThroughOutbox(
+            self._connection, self._folder, self._plan.parameters, signers, self._confirmation_timeout_seconds
+        )
+        with contextlib.closing(through):
+            yield through
+
+    def _deploy(self, step: ContractStep, deployment: Deployment, sending: Sending) -> None:
         made_from = artifact(step.artifact)
         known = deployment.contracts.get(step.name)
         if known is not None:
@@ -175,18 +187,20 @@ class Deployer:
         ]
         creation_code = made_from.creation_code(arguments)
         salt = self._plan.parameters.salt(step.name) if self._has_create2_deployer() else None
-        receipt = self._resume(step.name, self._signer)
+        to, data = (None, creation_code) if salt is None else (CREATE2_DEPLOYER, salt + creation_code)
+        receipt = sending.earlier(step.name, self._signer, to, data)
+        stood = receipt is not None
         if salt is None:
-            if receipt is None:
-                receipt = self._send(step.name, self._signer, None, creation_code)
-            address: str = to_checksum_address(str(receipt.contract_address))
+            receipt = receipt or sending.send(step.name, self._signer, None, data, lambda: self._save(deployment))
+            address = str(to_checksum_address(str(receipt.contract_address)))
         else:
             address = create2_address(salt, creation_code)
-            if receipt is None and not self._connection.code(address):
-                receipt = self._send(step.name, self._signer, CREATE2_DEPLOYER, salt + creation_code)
+            if receipt is None:
+                receipt = self._send_unless_there(step.name, address, data, deployment, sending)
+                stood = receipt is None
         self._require_code(step.name, made_from, address)
         block = receipt.block_number if receipt else self._first_block_with_code(address)
-        if receipt is None and step.name == MANAGER:
+        if stood and step.name == MANAGER:
             self._require_admin(address, block)
         deployment.contracts[step.name] = DeployedContract(
             artifact=step.artifact,
@@ -200,13 +214,28 @@ class Deployer:
         self._save(deployment)
         self._report(Progress(step.name, present=receipt is None, receipt=receipt))
 
-    def _configure(self, deployment: Deployment) -> None:
+    def _send_unless_there(
+        self, name: str, address: str, data: bytes, deployment: Deployment, sending: Sending
+    ) -> TransactionReceipt | None:
+        """None if the contract stands already, or if somebody else was faster."""
+        if self._connection.code(address):
+            return None
+        try:
+            return sending.send(name, self._signer, CREATE2_DEPLOYER, data, lambda: self._save(deployment))
+        except ContractError:
+            if not self._connection.code(address):
+                raise
+            return None
+
+    def _configure(self, deployment: Deployment, sending: Sending) -> None:
         if deployment.configured:  # from then on who has a role is the admin's to say
-            self._forget_journal()
-            self._report(Progress("settings", present=True))
+            self._report(Progress(SETTINGS, present=True))
             return
-        receipt = self._resume("settings", self._admin_signer)
         wanted = self._plan.settings(deployment.addresses, deployment.first_block)
+        to, data = self.settings_call(deployment, wanted)
+        receipt = None
+        if self._admin_signer is not None:
+            receipt = sending.earlier(SETTINGS, self._admin_signer, to, data)
         missing = self.open_settings(deployment)
         if missing and len(missing) < len(wanted):
             raise DeploymentChanged(
@@ -215,92 +244,13 @@ class Deployer:
                 "that it does not: roles were set otherwise; see `careledger deploy --verify`",
             )
         if missing and self._admin_signer is not None:
-            to, data = self.settings_call(deployment, missing)
-            receipt = self._send("settings", self._admin_signer, to, data)
+            receipt = sending.send(SETTINGS, self._admin_signer, to, data, lambda: None)
             missing = self.open_settings(deployment)
             if missing:
                 raise DeploymentChanged(missing[0].subject, "to hold after it was set", "that it does not")
         deployment.configured = not missing
         self._save(deployment)
-        self._report(Progress("settings", present=receipt is None and not missing, receipt=receipt))
-
-    def _send(self, subject: str, signer: Signer, to: str | None, data: bytes) -> TransactionReceipt:
-        transaction = self._connection.prepare(signer, to, data)
-        pending = Pending(
-            subject=subject,
-            genesis_hash=self._connection.genesis_hash(),
-            parameters=self._plan.parameters,
-            sender=signer.address,
-            nonce=transaction["nonce"],
-            to=to,
-            data="0x" + data.hex(),
-            gas=transaction["gas"],
-            fees={name: transaction[name] for name in FEES if name in transaction},
-            signed=[],
-        )
-        return self._broadcast(pending, signer.sign_transaction(transaction))
-
-    def _broadcast(self, pending: Pending, raw: bytes | None = None) -> TransactionReceipt:
-        """Sends a newly signed transaction, once it is in the journal, or the last one again. Returns the receipt of
-        whichever of them is included."""
-        if raw is not None:
-            pending.signed.append("0x" + raw.hex())
-            journal = self._journal()
-            if journal is not None:
-                pending.save(journal)
-        try:
-            sent = self._connection.broadcast(bytes.fromhex(pending.signed[-1][2:]))
-            return self._connection.wait(sent, self._confirmation_timeout_seconds)
-        except (NodeRefused, TransactionUnconfirmed):
-            receipt = self._receipt(pending)
-            if receipt is None:
-                raise
-            return receipt
-
-    def _resume(self, subject: str, signer: Signer | None) -> TransactionReceipt | None:
-        """The receipt of the transaction that a killed run had signed for a step: sent again if need be, and if that is
-        in vain, with higher fees. None if there is none, or if it left nothing."""
-        journal = self._journal()
-        pending = None if journal is None else Pending.load(journal)
-        if pending is None or pending.genesis_hash != self._connection.genesis_hash() or pending.subject != subject:
-            return None
-        used = self._connection.nonce(pending.sender, "latest")  # before the receipt: a block may come in between
-        try:
-            receipt = self._receipt(pending)
-        except ContractError:
-            return None  # it failed in its block: its nonce is used up, and it left nothing
-        if receipt is not None:
-            return receipt
-        if pending.nonce < used:
-            return None  # another transaction took the nonce: these bytes can never be included
-        try:
-            return self._broadcast(pending)
-        except (NodeRefused, TransactionUnconfirmed):
-            if signer is None or signer.address != pending.sender:
-                raise
-        data = bytes.fromhex(pending.data[2:])
-        transaction = self._connection.prepare(signer, pending.to, data, gas=pending.gas, nonce=pending.nonce)
-        for name in FEES:
-            if name in transaction:  # nodes want an eighth more from what is to replace another
-                transaction[name] = max(transaction[name], pending.fees.get(name, 0) * 9 // 8 + 1)
-        pending.fees = {name: transaction[name] for name in FEES if name in transaction}
-        self._connection.check_fee(max(pending.fees.values()))
-        return self._broadcast(pending, signer.sign_transaction(transaction))
-
-    def _receipt(self, pending: Pending) -> TransactionReceipt | None:
-        """Of whichever of its transactions is in a block. Raises ContractError if it failed there."""
-        receipts = (self._connection.receipt(one) for one in pending.hashes)
-        return next((receipt for receipt in receipts if receipt is not None), None)
-
-    def _check_journal(self) -> None:
-        """Raises DeploymentChanged if a transaction is under way for other parameters than the plan's."""
-        journal = self._journal()
-        pending = None if journal is None else Pending.load(journal)
-        if pending is None or pending.genesis_hash != self._connection.genesis_hash():
-            return
-        for name, (there, here) in pending.parameters.differences(self._plan.parameters).items():
-            way_out = f"run again with {there}, or remove {journal} to give up what that run sent last"
-            raise DeploymentChanged(f"{journal}: {name}", str(there), f"{here}; {way_out}")
+        self._report(Progress(SETTINGS, present=receipt is None and not missing, receipt=receipt))
 
     def _require_admin(self, manager: str, from_block: int) -> None:
         """Raises DeploymentChanged if a manager that stood already is ruled by others than the plan's admin."""
@@ -319,15 +269,6 @@ class Deployer:
     def _save(self, deployment: Deployment) -> None:
         if self._folder is not None:
             deployment.save(self._folder)
-            self._forget_journal()
-
-    def _journal(self) -> Path | None:
-        return None if self._folder is None else self._folder / f"{self._connection.chain_id}.pending.json"
-
-    def _forget_journal(self) -> None:
-        journal = self._journal()
-        if journal is not None:
-            journal.unlink(missing_ok=True)
 
     def _require_code(self, name: str, made_from: Artifact, address: str) -> None:
         if not made_from.matches(self._connection.code(address)):
