@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 unexpected; 2 wrong use or wrong value; 3 configuration; 4 the chain could not be asked, or is
 another one; 5 a contract refused; 6 no such organization; 7 a signer's key; 8 the vault; 9 the answer is no: not
-active, or a deployment is not what it should be.
+active, not finished in time, or a deployment or an index is not what it should be; 10 a database; 11 the outbox; 12 the
+index.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import typer
 
 from careledger._version import __version__
-from careledger.cli import demo, deploy, governance, keys, node, org, output, vault
+from careledger.cli import demo, deploy, governance, index, keys, node, org, outbox, output, vault
 from careledger.errors import CareLedgerError
 
 __all__ = ["app", "main"]
@@ -28,6 +29,8 @@ app.command("demo")(demo.demo)
 app.add_typer(deploy.app, name="deploy")
 app.add_typer(org.app, name="org")
 app.add_typer(governance.app, name="governance")
+app.add_typer(outbox.app, name="outbox")
+app.add_typer(index.app, name="index")
 app.add_typer(keys.app, name="keys")
 app.add_typer(vault.app, name="vault")
 

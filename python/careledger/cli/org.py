@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,9 @@ from rich.progress import Progress
 
 from careledger.chain.connection import TransactionReceipt
 from careledger.chain.deployment.plan import REGISTRY
+from careledger.chain.outbox import Outbox
 from careledger.cli import org_key
+from careledger.cli.outbox import OutboxUrl
 from careledger.cli.output import progress_console, table
 from careledger.cli.session import (
     Answer,
@@ -137,17 +140,23 @@ def admit(
     metadata: Annotated[str, typer.Option(help="Salted hash of metadata kept off chain, 32 bytes.")] = ZERO_HASH,
     reason: ReasonName = "application",
     file: Annotated[Path | None, typer.Option(help="JSON list of admissions; see docs/identity.md.")] = None,
+    outbox: OutboxUrl = "",
 ) -> Answer:
-    """Admit an organization, or with --file many: as many in a transaction as fit. Repeating it changes nothing."""
+    """Admit an organization, or with --file many: as many in a transaction as fit. Repeating it changes nothing.
+
+    With --outbox what is to be sent is stored first: interrupted, the same command goes on with the same transactions.
+    """
     entry = {"name": name, "controller": controller, "roles": role, "licence_until": licence_until}
     entry |= {"identifiers": identifier, "metadata": metadata, "reason": reason}
     if file is not None and entry != NOTHING_TOLD:
         raise InvalidInput("--file", str(file), "given with a name or an option of one admission; choose one of them")
     admissions = _read_admissions(file) if file is not None else [_admission(entry)]
-    with Progress(console=progress_console, transient=True) as progress:
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(Outbox.open(outbox, ledger.connection)) if outbox else None
+        progress = stack.enter_context(Progress(console=progress_console, transient=True))
         bar = progress.add_task("Admitting", total=len(admissions))
         receipts = ledger.organizations.admit_many(
-            admissions, lambda done, _total: progress.update(bar, completed=done)
+            admissions, lambda done, _total: progress.update(bar, completed=done), opened
         )
     gas = sum(receipt.gas_used for receipt in receipts)
     body = {

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.development import Node, development_signer
+from careledger.chain.outbox import Outbox
 from careledger.chain.signers import keystore
 from careledger.client import CareLedger
 from careledger.contract_events import OperationScheduled
@@ -123,6 +124,31 @@ def test_admit_from_a_file_admits_all_and_repeating_it_changes_nothing(run: Run,
     again = run("org", "admit", "--file", file)
     assert again.exit_code == 0
     assert again.body["gas_used"] < result.body["gas_used"] / 3
+
+
+def test_admit_through_an_outbox_takes_up_the_same_transactions(run: Run, tmp_path: Path) -> None:
+    entries = [
+        {
+            "name": f"clinic-{next(NUMBERS)}",
+            "controller": CONTROLLER_ADDRESS,
+            "roles": ["provider"],
+            "licence_until": LICENCE,
+        }
+        for _ in range(3)
+    ]
+    file = tmp_path / "admissions.json"
+    file.write_text(json.dumps(entries))
+    told = ("org", "admit", "--file", file, "--outbox", f"sqlite:///{tmp_path / 'outbox.db'}")
+    result = run(*told)
+    assert result.exit_code == 0, result.err
+    assert result.body["admitted"] == 3
+    assert result.body["gas_per_organization"] == result.body["gas_used"] // 3
+    assert {entry["name"] for entry in entries} <= {entry["name"] for entry in run("org", "list").body}
+    assert run(*told).body == result.body
+    with Outbox.offline(f"sqlite:///{tmp_path / 'outbox.db'}") as outbox:
+        assert [record.transaction_hash for record in outbox.records()] == result.body["transactions"]
+    wrong = run(*told[:-1], "mysql://nowhere")
+    assert (wrong.exit_code, wrong.error["type"]) == (3, "ConfigurationError")
 
 
 @pytest.mark.parametrize(
