@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from careledger.identity import Organizations
 from eth_utils.crypto import keccak
 
 LICENCE_EXPIRY = 2_000_000_000
@@ -43,29 +44,7 @@ def by_controller(scene, function, *arguments):
 def proof(scene, key, signer):
     """An addKey call's arguments, with the signature of `signer`."""
     deadline = LICENCE_EXPIRY
-    message = {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            "KeyPossession": [
-                {"name": "organization", "type": "bytes12"},
-                {"name": "key", "type": "address"},
-                {"name": "deadline", "type": "uint256"},
-            ],
-        },
-        "primaryType": "KeyPossession",
-        "domain": {
-            "name": "careledger OrganizationRegistry",
-            "version": "1",
-            "chainId": scene.connection.chain_id,
-            "verifyingContract": scene.registry.address,
-        },
-        "message": {"organization": HOSPITAL, "key": key, "deadline": deadline},
-    }
+    message = Organizations(scene.registry, 0, None).possession_message(HOSPITAL, key, deadline)
     return HOSPITAL, key, deadline, signer.sign_typed_data(message)
 
 
