@@ -6,18 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import EncodingError
 from eth_utils.abi import collapse_if_tuple
-from eth_utils.address import (
-    is_address,
-    is_checksum_address,
-    is_checksum_formatted_address,
-    to_canonical_address,
-    to_checksum_address,
-)
+from eth_utils.address import is_checksum_formatted_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from careledger import contract_enums
@@ -35,16 +30,23 @@ __all__ = [
     "to_python_values",
 ]
 
+UNENCODABLE = (EncodingError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What eth_abi and the conversion raise for a value that is not of its type."""
+
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+LOWER_CASE_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 ARRAY = re.compile(r"^(.*)\[\d*\]$")
 
 
+@lru_cache(maxsize=4096)
 def account_address(name: str, address: str) -> str:
     """A checksummed address. Raises InvalidInput, also for a wrong checksum."""
-    if not is_address(address) or (is_checksum_formatted_address(address) and not is_checksum_address(address)):
+    right = to_checksum_address(address) if isinstance(address, str) and ADDRESS.fullmatch(address) else None
+    if right is None or (address != right and is_checksum_formatted_address(address)):
         raise InvalidInput(
             name, address, "is not an address: 0x and 40 hex digits, with a right checksum if in mixed case"
         )
-    return to_checksum_address(address)
+    return right
 
 
 def to_python(kind: str, value: Any) -> Any:
@@ -65,9 +67,18 @@ def encode_call(function: dict[str, Any], arguments: tuple[Any, ...]) -> bytes:
     if len(arguments) != len(inputs):
         raise TypeError(f"{function['name']} takes {len(inputs)} arguments, not {len(arguments)}")
     types = [collapse_if_tuple(field) for field in inputs]
-    selector = keccak(text=f"{function['name']}({','.join(types)})")[:4]
-    values = [_checked(field, value) for field, value in zip(inputs, arguments, strict=True)]
-    return selector + encode(types, values)
+    selector = _selector(f"{function['name']}({','.join(types)})")
+    try:
+        values = [_to_abi(field, value) for field, value in zip(inputs, arguments, strict=True)]
+        return selector + encode(types, values)
+    except UNENCODABLE:
+        pass
+    return selector + encode(types, [_checked(field, value) for field, value in zip(inputs, arguments, strict=True)])
+
+
+@lru_cache
+def _selector(signature: str) -> bytes:
+    return keccak(text=signature)[:4]
 
 
 def check_enums(function: dict[str, Any], arguments: Iterable[Any]) -> None:
@@ -121,12 +132,12 @@ def snake_case(name: str) -> str:
 
 
 def _checked(field: dict[str, Any], value: Any) -> Any:
-    """The value as eth_abi takes it, tried."""
+    """The value as eth_abi takes it, tried. Raises InvalidInput naming it."""
     kind = collapse_if_tuple(field)
     try:
         converted = _to_abi(field, value)
         encode([kind], [converted])
-    except (EncodingError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except UNENCODABLE as error:
         raise InvalidInput(field["name"] or kind, str(value), f"is not a {kind}: {error}") from None
     return converted
 
@@ -161,7 +172,9 @@ def _to_abi(field: dict[str, Any], value: Any) -> Any:
             raise ValueError(f"{len(content)} bytes long")  # eth_abi would fill it up
         return content
     if kind == "address":
-        return to_canonical_address(account_address(field["name"] or kind, value))
+        if not (isinstance(value, str) and LOWER_CASE_ADDRESS.fullmatch(value)):
+            value = account_address(field["name"] or kind, value)
+        return bytes.fromhex(value[2:])
     return value
 
 
