@@ -15,20 +15,23 @@ from typing import Any
 
 import pytest
 from careledger.chain.connection import TRANSACTION_GAS_CAP, Connection
-from careledger.chain.deployment import Deployment
+from careledger.chain.deployment import Deployer, Deployment, Parameters, suite_plan
 from careledger.chain.development import Node, development_signer, embedded_connection
-from careledger.chain.outbox import IN_FLIGHT, Outbox, State, worker
+from careledger.chain.outbox import IN_FLIGHT, Outbox, Policy, State, worker
+from careledger.chain.signers.local import LocalSigner
 from careledger.client import CareLedger
 from careledger.contract_errors import OrganizationRegistryAlreadyAdmitted
 from careledger.contract_events import OrganizationAdmitted
 from careledger.errors import ConfigurationError
 from careledger.identity import Admission, Identifier, MemberRole, Organizations, Standing, organizations
+from eth_account import Account
 from identity.suite import Suite, deploy_suite
 
 Record = Callable[[str, object], None]
 
 REGISTRAR = development_signer(1)
 CONTROLLER = development_signer(4)
+SEPOLIA = 11155111
 LICENCE_EXPIRY = 2_208_988_800
 NUMBERS = itertools.count()
 SCHEME = "S" * 32
@@ -194,6 +197,19 @@ def test_after_a_refused_admission_nothing_waits_and_the_repaired_list_goes_on(o
         assert len(registrar.admit_many(admissions, outbox=outbox)) == 3
         assert [record.state for record in outbox.records()] == [State.CONFIRMED, State.REFUSED, *[State.CONFIRMED] * 2]
     assert all(admitted(registrar)[one.name] == 1 for one in admissions)
+
+
+def test_outside_a_local_chain_an_admission_is_waited_for_until_it_is_final(url: str) -> None:
+    registrar = LocalSigner(Account.create())
+    with Node(chain_id=SEPOLIA, options=("--block-time", BLOCK_SECONDS)) as node:
+        connection = node.connect()
+        connection.web3.provider.make_request("anvil_setBalance", [registrar.address, hex(10**20)])  # type: ignore[arg-type]
+        plan = suite_plan(Parameters(*(registrar.address,) * 4, rule_delay_seconds=1, admin_delay_seconds=0))
+        deployment = Deployer(connection, registrar, plan, allow_plain_key_admin=True).run()
+        ledger = CareLedger(connection, deployment, registrar)
+        with Outbox.open(url, connection) as outbox:
+            (receipt,) = ledger.organizations.admit_many(few(1, "public"), outbox=outbox)
+        assert connection.block_number() >= receipt.block_number + Policy().confirmations - 1
 
 
 def test_an_in_process_chain_has_no_outbox(url: str) -> None:
