@@ -1,15 +1,15 @@
-# make demo | check | test | test-full | build | gas | coverage | bench-NAME | docs | lock | clean
+# make demo | check | test | test-full | soak | build | gas | coverage | bench-NAME | docs | lock | clean
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
-export MYPYPATH := $(CURDIR)/python
+export MYPYPATH := $(CURDIR)/python:$(CURDIR)/tests/python
 PY := .venv/bin/python
 # Two workers by default: what a small CI machine has.
 WORKERS ?= 2
 
-.PHONY: help setup setup-analysis build demo check test test-full gas coverage docs lock clean
+.PHONY: help setup setup-analysis build demo check test test-full soak gas coverage docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,12 @@ test: setup-analysis ## Every check and test; prints how many fuzz runs and sche
 
 test-full: setup-analysis ## The same with every count that the project promises
 	@WORKERS=$(WORKERS) tools/test.sh full
+
+# Minutes of the soak.
+MINUTES ?= 10
+
+soak: setup ## Outbox and indexer under kills, restarts and reorganizations, for 10 minutes or MINUTES=n
+	@$(PY) tools/soak.py --minutes $(MINUTES)
 
 gas: setup ## Measure the gas of every operation beside its snapshot and its ceiling or peer
 	@$(PY) tools/gas.py

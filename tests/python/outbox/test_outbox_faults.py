@@ -610,6 +610,8 @@ def test_a_key_used_elsewhere_while_the_worker_is_away(bench: Stand, record_prop
     bench.settle(outbox, bench.worker(outbox))
     assert bench.check(outbox, keys + more) == {State.CONFIRMED: 8}
     assert bench.nonce() == 12
+    assert [outbox.get(key).nonce for key in more] == [8, 9, 10, 11]
+    assert all(len(outbox.get(key).attempts) == 1 for key in more)  # none was signed for a nonce that was taken
     record_property("counted: outbox, nonces used by another program", 4)
 
 
@@ -650,6 +652,8 @@ def test_a_database_restored_from_before_doubles_nothing_that_it_signed(
     bench.settle(restored, again)
     assert bench.check(restored, keys + more) == {State.CONFIRMED: 9}
     assert bench.nonce() == 13
+    assert [restored.get(key).nonce for key in more] == [10, 11, 12]
+    assert all(len(record.attempts) == 1 for record in all_records(restored))
     assert set(bench.contract.calls([f"forgotten-0-{n}" for n in range(4)]).values()) == {1}
     record_property("counted: outbox, databases restored from before", 1)
 
