@@ -19,7 +19,7 @@ from careledger.contract_events import RecoveryStarted
 from careledger.errors import InvalidInput
 from careledger.identity import Reason
 from eth_abi.abi import encode
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_checksum_address, to_checksum_address
 from hexbytes import HexBytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,3 +196,16 @@ def test_a_number_that_is_no_member_of_its_enum_is_refused(function: str, argume
 def test_members_of_an_enum_pass() -> None:
     check_enums(REGISTRY.function("expel"), ("0x" + 24 * "0", 8))
     check_enums(REGISTRY.function("admitMany"), ([ADMISSION],))
+
+
+@given(st.binary(min_size=20, max_size=20), st.lists(st.booleans(), min_size=40, max_size=40))
+def test_a_mixed_case_is_taken_where_eth_utils_finds_the_checksum_right(content: bytes, flips: list[bool]) -> None:
+    right = to_checksum_address(content)
+    text = "0x" + "".join(c.swapcase() if flip else c for c, flip in zip(right[2:], flips, strict=True))
+    one_case = text[2:] in (text[2:].lower(), text[2:].upper())
+    if one_case or is_checksum_address(text):
+        assert account_address("receiver", text) == right
+    else:
+        with pytest.raises(InvalidInput):
+            account_address("receiver", text)
+    assert account_address("receiver", right) == right
