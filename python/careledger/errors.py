@@ -36,6 +36,8 @@
     │   ├── IndexMissing              there is none in the database yet
     │   ├── IndexOfAnotherChain       it was built from another chain
     │   ├── IndexOutdated             it was built by another version, or for other contracts
+    │   ├── IndexWentBack             a reorganization or rebuild took the block of a view from it
+    │   ├── ReadModelFailed           the code of a read model raised an exception
     │   └── ChainDisagrees            the nodes contradict each other, or one itself
     ├── SignerError                   a key could not be read or used
     └── VaultError                    the encrypted store could not be read or written
@@ -67,6 +69,7 @@ __all__ = [
     "IndexMissing",
     "IndexOfAnotherChain",
     "IndexOutdated",
+    "IndexWentBack",
     "IndexerError",
     "InsufficientFunds",
     "IntentConflict",
@@ -80,6 +83,7 @@ __all__ = [
     "OutboxOfAnotherChain",
     "Panicked",
     "PlainKeyAdmin",
+    "ReadModelFailed",
     "RecordUnfinished",
     "RevertedWithReason",
     "SignerError",
@@ -400,6 +404,38 @@ class IndexOutdated(IndexerError):
 
     def __str__(self) -> str:
         return f"the index in {self.database} {self.problem}; run `careledger index rebuild`"
+
+
+@dataclass(eq=False)
+class IndexWentBack(IndexerError):
+    """The index does not have a view's block any more: a reorganization or a rebuild took it back, to `last_block` by
+    now."""
+
+    block_number: int
+    last_block: int
+
+    def __str__(self) -> str:
+        return (
+            f"the index had block {self.block_number} and ends with block {self.last_block} now: "
+            "a reorganization or a rebuild took it back; ask again"
+        )
+
+
+@dataclass(eq=False)
+class ReadModelFailed(IndexerError):
+    """The code of a read model raised an exception at an event; nothing of its batch of blocks was stored."""
+
+    event: str
+    block_number: int
+    log_index: int
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"a read model failed at the event {self.event}, log {self.log_index} of block {self.block_number}: "
+            f"{self.problem}; nothing of that block was stored: mend the model, raise its version, "
+            "and run `careledger index rebuild`"
+        )
 
 
 @dataclass(eq=False)

@@ -45,7 +45,8 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql"
         )
-        self.name = parsed.render_as_string(hide_password=True)
+        secrets = [name for name in parsed.query if "password" in name.lower()]
+        self.name = parsed.difference_update_query(secrets).render_as_string(hide_password=True)
         self.path: Path | None = None
         options: dict[str, Any] = {}
         if self.dialect == "sqlite":
@@ -94,7 +95,11 @@ class Database:
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         revision = self.revision(component)
         if revision is not None and revision not in known:
-            raise DatabaseOutdated(self.name, f"the {component} tables are at revision {revision}, unknown here")
+            raise DatabaseOutdated(
+                self.name,
+                f"the {component} tables are at revision {revision}, unknown here: "
+                "use the newer careledger that made them, or another database",
+            )
         with self.write() as connection:
             if self.dialect == "postgresql":  # two processes may start at once
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock(hashtext('careledger {component}'))")
@@ -121,7 +126,7 @@ class Database:
             yield
         except DBAPIError as error:
             raise DatabaseError(self.name, _problem(error.orig)) from error
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OverflowError) as error:  # SQLite's driver overflows by itself
             raise DatabaseError(self.name, _problem(error)) from error
 
 

@@ -20,8 +20,18 @@ __all__ = ["Answer", "Call", "HttpRpc", "Rpc", "RpcError", "quantity"]
 
 HTTP_CONTENT_TOO_LARGE = 413
 HTTP_TOO_MANY_REQUESTS = 429
+HTTP_SERVER_ERROR = 500
 LIMIT_EXCEEDED = -32005
 """The JSON-RPC code for a limit (EIP-1474): too many requests, or with `eth_getLogs` too many results."""
+
+
+MOST_ANSWER_BYTES = 1 << 26
+"""What an answer takes as Python's objects is several times as much."""
+
+READ_BYTES = 1 << 20
+
+BATCHES_BEFORE_GROWTH = 100
+"""So many full batches must pass before a larger one is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +73,19 @@ class HttpRpc:
     Never sends a request twice by itself: who calls knows whether that is safe.
     """
 
-    def __init__(self, url: str, timeout_seconds: float = 30, batch_limit: int = 500) -> None:
-        """`batch_limit` is the most calls in one request; it falls by itself where a node takes fewer."""
+    def __init__(
+        self, url: str, timeout_seconds: float = 30, batch_limit: int = 500, most_bytes: int = MOST_ANSWER_BYTES
+    ) -> None:
+        """`batch_limit` is the most calls in one request; it falls by itself where a node takes fewer, and rises again.
+        Of an answer of more than `most_bytes` the rest is not read, and each of its calls gets an RpcError."""
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
         self.name = f"{parts.scheme}://{parts.hostname}{port}"
         self._url = url
         self._timeout_seconds = timeout_seconds
-        self._batch_limit = batch_limit
+        self._batch_limit = self._most_calls = batch_limit
+        self._batches_taken = 0
+        self._most_bytes = most_bytes
         self._sessions = threading.local()
 
     def batch(self, calls: Sequence[Call]) -> list[Answer]:
@@ -80,9 +95,19 @@ class HttpRpc:
             found = self._post(part)
             if found is None:  # the node takes no batch of this size
                 self._batch_limit = max(1, len(part) // 2)
+                self._batches_taken = 0
             else:
                 answers += found
+                self._taken(len(part))
         return answers
+
+    def _taken(self, count: int) -> None:
+        """Tries larger batches again, once many were taken: the node's trouble may have been of another kind."""
+        if count == self._batch_limit < self._most_calls:
+            self._batches_taken += 1
+            if self._batches_taken >= BATCHES_BEFORE_GROWTH:
+                self._batch_limit = min(self._batch_limit * 2, self._most_calls)
+                self._batches_taken = 0
 
     def call(self, method: str, *parameters: Any) -> Any:
         (answer,) = self.batch([(method, list(parameters))])
@@ -96,10 +121,12 @@ class HttpRpc:
         ]
         content = orjson.dumps(bodies if len(bodies) > 1 else bodies[0])
         try:
-            response = self._session().post(self._url, data=content, timeout=self._timeout_seconds)
-            body = response.content
+            response = self._session().post(self._url, data=content, timeout=self._timeout_seconds, stream=True)
+            body = self._read(response)
         except requests.RequestException as error:
             raise NodeUnreachable(self.name, type(error).__name__) from None
+        if body is None:
+            return [RpcError(None, f"the answer is larger than {self._most_bytes} bytes")] * len(calls)
         if response.status_code == HTTP_TOO_MANY_REQUESTS:
             raise NodeBusy(self.name, "HTTP status 429", _retry_after(response))
         if response.status_code == HTTP_CONTENT_TOO_LARGE and len(calls) > 1:
@@ -114,12 +141,25 @@ class HttpRpc:
             return self._in_order(parsed, len(calls))
         if isinstance(parsed, dict) and len(calls) == 1 and ("result" in parsed or "error" in parsed):
             return [_answer(parsed)]
-        if isinstance(parsed, dict) and "error" in parsed:  # one error for the whole batch
+        if (
+            isinstance(parsed, dict) and "error" in parsed and response.status_code < HTTP_SERVER_ERROR
+        ):  # one error for the whole batch
             refusal = _answer(parsed)
             if refusal.code == LIMIT_EXCEEDED and "batch" not in refusal.message.lower():
                 raise NodeBusy(self.name, refusal.message)
             return None
         raise NodeUnreachable(self.name, f"HTTP status {response.status_code}")
+
+    def _read(self, response: requests.Response) -> bytes | None:
+        """The answer; None if it is too large."""
+        parts, length = [], 0
+        for part in response.iter_content(READ_BYTES):
+            parts.append(part)
+            length += len(part)
+            if length > self._most_bytes:
+                response.close()
+                return None
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _in_order(self, parsed: list[Any], count: int) -> list[Answer]:
         answers: list[Answer] = [RpcError(None, "the node gave no answer to this call of a batch")] * count

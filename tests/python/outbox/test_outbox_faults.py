@@ -466,7 +466,9 @@ def test_the_older_attempt_may_win(bench: Stand, record_property: Count) -> None
     bench.rounds(worker, lambda: states(outbox) == {State.BROADCAST}, mine=False)
     first = {key: attempts[0] for key, attempts in hashes(outbox).items()}
     bench.proxy.lose_requests(SEND, times=float("inf"))
-    bench.rounds(worker, lambda: all(len(a) > 1 for a in hashes(outbox).values()), mine=False)
+    bench.rpc.call("evm_setBlockGasLimit", hex(21_000))  # too little for any of them: they were not in the next block
+    bench.rounds(worker, lambda: all(len(a) > 1 for a in hashes(outbox).values()))
+    bench.rpc.call("evm_setBlockGasLimit", hex(30_000_000))
     bench.settle(outbox, worker)
     assert bench.check(outbox, keys) == {State.CONFIRMED: 3}
     assert {record.key: record.transaction_hash for record in all_records(outbox)} == first

@@ -406,7 +406,7 @@ def test_metrics_name_senders_and_states_and_no_data(bench: Bench) -> None:
     bench.submit("a", data=b"\xaa\xbb\xcc\xdd", label="Test.call")
     bench.worker(registry=registry).drain(SECONDS)
     text = generate_latest(registry).decode()
-    assert 'careledger_outbox_records_total{state="confirmed"} 1.0' in text
+    assert 'careledger_outbox_records_total{label="Test.call",state="confirmed"} 1.0' in text
     assert 'careledger_outbox_answers_total{meaning="accepted"} 1.0' in text
     assert f'careledger_outbox_in_flight{{sender="{development_signer(0).address}"}} 0.0' in text
     assert "aabbccdd" not in text

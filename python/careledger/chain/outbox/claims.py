@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from careledger.chain.database import Database
 from careledger.chain.outbox.bulk import insert_rows, select_in, update_rows
-from careledger.chain.outbox.flight import Changes, Entry, Included, Lane, QueuedRow, Sent
+from careledger.chain.outbox.flight import SECONDS_PER_DAY, Changes, Entry, Included, Lane, QueuedRow, Sent, worst_wei
 from careledger.chain.outbox.states import FINAL, IN_FLIGHT, State
 from careledger.chain.outbox.tables import RECORD, SENDER, TRANSACTION
 from careledger.chain.outbox.types import NO_OP_KEY
@@ -29,6 +29,7 @@ SETTLED = (
 )
 """The columns that a block gives to a record, and that a reorganization takes back."""
 
+TAKEN_BACK = ("refused", "problem", "transaction_hash", "succeeded", "cost_wei", "value_wei", "included_at")
 REFUSED = ("sequence", "state", "problem", "revert_data", "final_at")
 REPLACED = ("sequence", "state", "nonce", "signed_at", "problem", "final_at")
 FILLER: tuple[str, ...] = (
@@ -72,6 +73,7 @@ class Claims:
         takes them from anyone: the caller knows that no other worker lives."""
         addresses = list(signers)
         with self.database.write() as connection:
+            self.limit_idleness(connection)
             self._introduce(connection, addresses)
             free = () if exclusive else (self._is_free(),)
             query = select(SENDER.c.address).where(
@@ -91,6 +93,13 @@ class Claims:
                 .returning(SENDER)
             ).all()
             return [self.load(connection, signers[row.address], row) for row in rows]
+
+    def limit_idleness(self, connection: Connection) -> None:
+        """In a transaction of the worker: should its machine vanish now, the server frees the rows within a lease, and
+        not when it notices that the connection is dead, which takes hours."""
+        if self.database.dialect == "postgresql":
+            most = max(1, int(self.lease_seconds * 1000))
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {most}")
 
     def release(self, addresses: Collection[str]) -> None:
         """Gives leases back, if they are still held."""
@@ -129,7 +138,7 @@ class Claims:
             raise LeaseLost(lane.address)
 
     def _introduce(self, connection: Connection, addresses: list[str]) -> None:
-        rows = [(self.chain_id, address, "{}", 0, "0") for address in addresses]
+        rows = [(self.chain_id, address, "{}", 0, "0") for address in sorted(addresses)]  # in one order: no deadlock
         columns = ("chain_id", "address", "alerts", "spend_day", "spent_wei")
         insert_rows(connection, SENDER.name, columns, rows, ignore=True)
 
@@ -194,7 +203,7 @@ class Claims:
             final = _final_state(kinds.get(record.transaction_hash) == "no-op", bool(record.refused), record.succeeded)
             lane.included[record.sequence] = Included(
                 *(record.sequence, record.key, record.label, record.nonce, record.block_number, record.block_hash),
-                final=final,
+                *(record.transaction_hash, final),
             )
         return lane
 
@@ -208,7 +217,7 @@ class Claims:
         wanted = ", ".join(f"t.{name}" for name in ATTEMPT)
         found: dict[int, list[tuple[int, Sent]]] = {}
         rows = select_in(connection, TRANSACTION.name, wanted, "record", sequences)
-        for row in sorted(rows, key=lambda row: (row.signed_at, row.kind == "no-op", row.max_fee_wei)):
+        for row in sorted(rows, key=lambda row: (row.kind == "no-op", row.max_fee_wei, row.tip_wei or 0)):
             sent = Sent(
                 *(row.transaction_hash, row.kind, bytes(row.raw), row.gas, row.max_fee_wei, row.tip_wei, row.signed_at),
                 broadcast_at=row.broadcast_at,
@@ -228,6 +237,7 @@ class Claims:
                 columns.data,
                 columns.value_wei,
                 columns.gas,
+                columns.queued_at,
             )
             .where(
                 columns.chain_id == self.chain_id, columns.sender == lane.address, columns.state == State.QUEUED.value
@@ -236,7 +246,7 @@ class Claims:
             .limit(limit)
         )
         lane.queue = [
-            QueuedRow(row[0], row[1], row[2], row[3], bytes(row[4]), int(row[5]), row[6])
+            QueuedRow(row[0], row[1], row[2], row[3], bytes(row[4]), int(row[5]), *row[6:])
             for row in connection.execute(query)
         ]
         wishes = select(columns.nonce).where(
@@ -249,12 +259,12 @@ class Claims:
                 lane.wish = lane.wish or not entry.attempts or entry.last.kind == "call"
 
     def taken_back(self, connection: Connection, lane: Lane, least_block: int, least_nonce: int) -> list[Row[Any]]:
-        """The records with a block at or above a number, or a nonce at or above one: sequence, nonce, block_number,
-        block_hash, refused, problem; highest nonce first, which is also newest block first."""
+        """The records with a block at or above a number, or a nonce at or above one; highest nonce first, which is also
+        newest block first."""
         columns = RECORD.c
-        wanted = (columns.sequence, columns.nonce, columns.block_number, columns.block_hash, columns.refused)
+        wanted = (columns.sequence, columns.key, columns.label, columns.nonce, columns.block_number, columns.block_hash)
         query = (
-            select(*wanted, columns.problem)
+            select(*wanted, *(columns[name] for name in TAKEN_BACK))
             .where(columns.chain_id == self.chain_id, columns.sender == lane.address, columns.block_hash.is_not(None))
             .order_by(columns.nonce.desc())
             .limit(SEARCHED_ROWS)
@@ -268,6 +278,19 @@ class Claims:
                 break
             below = rows[-1].nonce
         return found
+
+    def reserved_again(self, connection: Connection, rows: Collection[Row[Any]], spend_day: int) -> int:
+        """What is to be added to a day's spending for records (`taken_back`) that are in flight again: the most that
+        each can cost, less what it cost in its block that day. In wei."""
+        attempts = self._attempts(connection, [row.sequence for row in rows])
+        total = 0
+        for row in rows:
+            made = [sent for nonce, sent in attempts.get(row.sequence, ()) if nonce == row.nonce]
+            total += worst_wei(made, int(row.value_wei))
+            if row.included_at // SECONDS_PER_DAY == spend_day:
+                is_call = any(sent.kind == "call" and sent.transaction_hash == row.transaction_hash for sent in made)
+                total -= int(row.cost_wei) + (int(row.value_wei) if is_call and row.succeeded else 0)
+        return total
 
     def owned(self, connection: Connection, lane: Lane, low: int, high: int) -> set[int]:
         """The nonces from `low` to `high` - 1 that records own."""
@@ -288,7 +311,7 @@ class Claims:
         columns = ("sequence", "state", "nonce", "signed_at", "problem")
         if update_rows(connection, record, columns, signed, IS_QUEUED) != len(signed):
             raise LeaseLost
-        insert_rows(connection, transaction, ATTEMPT, changes.attempts)
+        insert_rows(connection, transaction, ATTEMPT, changes.attempts, ignore=True)  # equal bytes may be made twice
         update_rows(connection, transaction, ("transaction_hash", "broadcast_at"), changes.sent)
         update_rows(connection, record, ("sequence", "state"), changes.broadcast, IS_UNSENT)
         update_rows(connection, record, ("sequence", "state", "refused", "problem"), changes.cancelling, IS_IN_FLIGHT)
@@ -331,6 +354,7 @@ def _entry(record: Row[Any], attempts: list[Sent]) -> Entry:
         refused=bool(record.refused),
         problem=record.problem,
         attempts=attempts,
+        queued_at=record.queued_at,
     )
 
 

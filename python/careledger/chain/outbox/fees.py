@@ -8,7 +8,11 @@ from careledger.chain.outbox.flight import Sent
 from careledger.chain.outbox.observation import Sight
 from careledger.chain.outbox.types import Policy
 
-__all__ = ["Fee", "bumped", "is_underpaid", "quote"]
+__all__ = ["MOST_WEI", "Fee", "bumped", "is_underpaid", "quote"]
+
+
+MOST_WEI = 2**63 - 1
+"""The most for a unit of gas that the database holds."""
 
 
 @dataclass(frozen=True, slots=True)

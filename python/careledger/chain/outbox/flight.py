@@ -11,7 +11,9 @@ from careledger.chain.outbox.states import State
 from careledger.chain.outbox.types import Kind
 from careledger.chain.signers import Signer
 
-__all__ = ["Changes", "Entry", "Included", "Lane", "QueuedRow", "Sent"]
+__all__ = ["SECONDS_PER_DAY", "Changes", "Entry", "Included", "Lane", "QueuedRow", "Sent", "worst_wei"]
+
+SECONDS_PER_DAY = 86_400
 
 
 @dataclass(slots=True)
@@ -26,6 +28,13 @@ class Sent:
     tip_wei: int | None
     signed_at: int
     broadcast_at: int | None = None
+
+
+def worst_wei(attempts: list[Sent], value_wei: int) -> int:
+    """The most that can be spent under one nonce: any of its transactions may be the one that gets into a block."""
+    return max(
+        (sent.gas * sent.max_fee_wei + (value_wei if sent.kind == "call" else 0) for sent in attempts), default=0
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -44,12 +53,16 @@ class Entry:
     refused: bool
     problem: str | None
     attempts: list[Sent]
+    queued_at: int = 0
     due_at: float = 0.0
     bump_at: float = 0.0
+    old_at: float = 0.0  # when its last offer has waited long enough
+    signed_block: int = -1  # the newest block when its last offer was made
+    said: str | None = None  # what the node last had against it
     posting: bool = False
     underpriced: bool = False
     is_held_back: bool = False  # whether the node's pool seems to hold it as if a nonce before it were missing
-    missing: int = 0
+    missing_since: float | None = None
 
     @property
     def last(self) -> Sent:
@@ -59,10 +72,7 @@ class Entry:
     @property
     def worst_wei(self) -> int:
         """The most that it can cost."""
-        if not self.attempts:
-            return 0
-        last = self.attempts[-1]
-        return last.gas * last.max_fee_wei + (self.value_wei if last.kind == "call" else 0)
+        return worst_wei(self.attempts, self.value_wei)
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +85,7 @@ class Included:
     nonce: int
     block_number: int
     block_hash: str
+    transaction_hash: str
     final: State
 
 
@@ -89,6 +100,7 @@ class QueuedRow:
     data: bytes
     value_wei: int
     gas: int | None
+    queued_at: int
 
 
 @dataclass(slots=True, eq=False)
@@ -105,7 +117,7 @@ class Lane:
     flight: dict[int, Entry] = field(default_factory=dict)  # by nonce, in order
     included: dict[int, Included] = field(default_factory=dict)  # by sequence
     queue: list[QueuedRow] = field(default_factory=list)  # the first ones in order
-    estimates: dict[int, int] = field(default_factory=dict)  # gas by sequence
+    estimates: dict[int, tuple[int, float]] = field(default_factory=dict)  # by sequence: gas, and when it was asked
     lease_at: float = 0.0  # when the lease was extended last
     progress_at: float = field(default_factory=time.monotonic)  # when its lowest nonce moved last
     answered_at: float = 0.0  # when a broadcast was answered last
@@ -119,6 +131,7 @@ class Lane:
     refused_estimate: int | None = None  # the record whose estimation is asked again once nothing is in flight
     estimate_at: float = 0.0
     sign_at: float = 0.0
+    served_at: float = 0.0  # when something of its queue was signed last
     idle_since: float | None = None
     touched: bool = False  # whether its row is to be written
 
@@ -135,6 +148,13 @@ class Lane:
         """Takes an alert back."""
         if self.alerts.pop(kind, None) is not None:
             self.touched = True
+
+    def begin_day(self, now: int) -> None:
+        """On a new day, at a Unix time: what is in flight counts for the day on which it may get into a block. A clock
+        a little behind the last worker's begins no day."""
+        today = now // SECONDS_PER_DAY
+        if self.spend_day not in (today, today + 1):
+            self.spend_day, self.spent_wei = today, self.reserved_wei
 
     def due(self, now: float, patience_seconds: float) -> Iterator[Entry]:
         """What is to be sent, lowest nonce first: what never was, and again, if nothing got into a block for as long as
@@ -171,6 +191,8 @@ class Changes:
     replaced: list[tuple[Any, ...]] = field(default_factory=list)  # sequence, state, nonce, problem, final_at
     dropped: list[tuple[Any, ...]] = field(default_factory=list)  # claims.DROPPED's columns
     fillers: list[tuple[Lane, int]] = field(default_factory=list)  # a nonce that no record owns
+    moves: list[tuple[str, Any, str | None]] = field(default_factory=list)  # state, what, transaction_hash: to tell
+    waited_seconds: list[int] = field(default_factory=list)  # from the queue to a block
     reload: set[str] = field(default_factory=set)  # senders whose lanes are read again after the commit
     included_count: int = 0
     final_count: int = 0

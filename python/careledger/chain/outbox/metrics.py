@@ -3,45 +3,52 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter as Tally
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from careledger import logs
 from careledger.chain.outbox.flight import Changes, Lane
 
-__all__ = ["Telemetry"]
+__all__ = ["LABELS", "OTHER", "Telemetry"]
 
-_standard = logging.getLogger("careledger.outbox")
-_standard.addHandler(logging.NullHandler())
+LABELS = 100
+"""How many labels of intents the metrics tell apart; all further ones are counted as OTHER."""
+OTHER = "other"
+
+INCLUSION_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400)
+COMPONENT = "outbox"
 
 
 class Telemetry:
-    """Log events go to the standard logger `careledger.outbox` through structlog: those of single records at DEBUG.
+    """Log events go to careledger.logs: at INFO each record that reached a state, at WARNING what is out of order.
     Metrics go to the registry, if there is one."""
 
     def __init__(self, registry: CollectorRegistry | None) -> None:
-        self._log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-            _standard,
-            wrapper_class=structlog.stdlib.BoundLogger,
-            processors=[
-                structlog.stdlib.filter_by_level,
-                structlog.stdlib.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(),
-            ],
-        )
+        self._log = logs.logger(COMPONENT)
+        self._standard = logging.getLogger(f"{logs.ROOT}.{COMPONENT}")
+        self._labels: set[str] = set()
         self._moves: Counter | None = None
         if registry is not None:
             self._moves = Counter(
-                "careledger_outbox_records", "Records that reached a state.", ["state"], registry=registry
+                "careledger_outbox_records", "Records that reached a state.", ["state", "label"], registry=registry
             )
             self._answers = Counter(
                 "careledger_outbox_answers", "Nodes' answers to broadcasts.", ["meaning"], registry=registry
             )
             self._troubles = Counter(
-                "careledger_outbox_troubles", "Requests to the node that got no answer.", ["request"], registry=registry
+                "careledger_outbox_troubles",
+                "Requests to the node that got no answer, or one to ask again for.",
+                ["request"],
+                registry=registry,
+            )
+            self._waited = Histogram(
+                "careledger_outbox_inclusion_seconds",
+                "From the queue to a block, for intents that got into one.",
+                buckets=INCLUSION_SECONDS,
+                registry=registry,
             )
             self._gauges = {
                 name: Gauge(f"careledger_outbox_{name}", text, ["sender"], registry=registry)
@@ -49,36 +56,50 @@ class Telemetry:
                     ("in_flight", "Records that own a nonce and wait for a block."),
                     ("unconfirmed", "Records in blocks that are not deep enough."),
                     ("next_nonce", "The nonce that the next record gets."),
-                    ("balance_ether", "The sender's balance."),
-                    ("spent_today_ether", "Spent or reserved in this UTC day."),
+                    ("balance_wei", "The sender's balance."),
+                    ("spent_today_wei", "Spent or reserved in this UTC day."),
                     ("alerts", "Alerts that stand."),
                 )
             }
 
     def moved(self, changes: Changes) -> None:
-        """Records reached other states."""
-        if self._moves is None and not _standard.isEnabledFor(logging.DEBUG):
-            return
-        found: list[tuple[str, int]] = [("signed", row[0]) for row in changes.signed]
-        found += [(row[1], row[0]) for row in changes.broadcast]
-        found += [(row[1], row[0]) for row in changes.settled]
-        found += [(row[1], row[0]) for row in changes.confirmed]
-        found += [(row[1], row[0]) for row in changes.refused]
-        found += [(row[1], row[0]) for row in changes.cancelling]
-        for state, sequence in found:
-            if self._moves is not None:
-                self._moves.labels(state).inc()
-            self._log.debug(f"record.{state}", sequence=sequence)
+        """Records reached other states, as was committed."""
+        if self._moves is not None:
+            tally = Tally((state, self._label(what.label)) for state, what, _ in changes.moves)
+            for (state, label), count in tally.items():
+                self._moves.labels(state, label).inc(count)
+            for seconds in changes.waited_seconds:
+                self._waited.observe(seconds)
+        if changes.moves and self._standard.isEnabledFor(logging.INFO):
+            for state, what, transaction_hash in changes.moves:
+                fields = {"nonce": getattr(what, "nonce", None), "transaction_hash": transaction_hash}
+                known = {name: value for name, value in fields.items() if value is not None}
+                self._log.info(f"record.{state}", key=what.key, label=what.label, **known)
+
+    def _label(self, label: str) -> str:
+        if label not in self._labels:
+            if len(self._labels) >= LABELS:
+                return OTHER
+            self._labels.add(label)
+        return label
 
     def answered(self, meaning: str, count: int = 1) -> None:
         if self._moves is not None:
             self._answers.labels(meaning).inc(count)
 
     def trouble(self, request: str, problem: str) -> None:
-        """The node could not be asked."""
+        """The node could not be asked, or would not do it."""
+        self._count_trouble(request)
+        self._log.warning("node.trouble", request=request, problem=problem)
+
+    def unsettled(self, problem: str) -> None:
+        """A look at the chain is to be repeated, as happens whenever a block comes in between."""
+        self._count_trouble("look")
+        self._log.debug("look.repeated", problem=problem)
+
+    def _count_trouble(self, request: str) -> None:
         if self._moves is not None:
             self._troubles.labels(request).inc()
-        self._log.warning("node.trouble", request=request, problem=problem)
 
     def event(self, name: str, **fields: Any) -> None:
         """Something that happens seldom."""
@@ -93,8 +114,8 @@ class Telemetry:
                 "in_flight": len(lane.flight),
                 "unconfirmed": len(lane.included),
                 "next_nonce": lane.next_nonce,
-                "balance_ether": lane.balance_wei / 10**18,
-                "spent_today_ether": lane.spent_wei / 10**18,
+                "balance_wei": lane.balance_wei,
+                "spent_today_wei": lane.spent_wei,
                 "alerts": len(lane.alerts),
             }
             for name, value in values.items():

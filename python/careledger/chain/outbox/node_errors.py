@@ -6,6 +6,7 @@ them; a text that is not here means: try again later, and look at the chain mean
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
 from typing import Any
 
@@ -14,10 +15,15 @@ from web3.exceptions import Web3RPCError
 from careledger.chain.reverts import revert_data
 from careledger.chain.rpc import RpcError
 
-__all__ = ["Meaning", "lacks_method", "meaning", "reverted_with"]
+__all__ = ["Meaning", "lacks_method", "meaning", "reverted_with", "words"]
 
 METHOD_CODES = {-32601, -32004}
 """JSON-RPC's and EIP-1474's codes for a method that a node does not have. Ganache gives that for a parse error."""
+
+LONG_DATA = re.compile(r"(0x)?[0-9a-fA-F]{65,}")
+"""Hexadecimal digits that are more than a hash."""
+WORDS_CHARACTERS = 500
+READ_CHARACTERS = 5_000
 
 METHOD_TEXTS = ("does not exist", "not available", "not supported", "not found")
 
@@ -39,7 +45,7 @@ class Meaning(Enum):
 
 
 TEXTS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
-    (Meaning.KNOWN, ("already known", "already imported", "known transaction", "alreadyknown", "already exists")),
+    (Meaning.KNOWN, ("already known", "already imported", " known transaction", "alreadyknown", "already exists")),
     (
         Meaning.NONCE_USED,
         (
@@ -71,20 +77,27 @@ TEXTS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
             ),
             *("gas limit too high", "gas limit is too high", "exceeds maximum transaction gas", "gas limit exceeded"),
             *("transaction gas limit", "type not supported", "unsupported transaction type", "oversized data"),
+            *("unknown transaction type", "transaction size limit", "txn size", "tx size"),
             *("greater than max gas", "gas required exceeds", "out of gas", "outofgas", "gas floor", "floor data gas"),
-            *("size limit", "exceeds the limit allowed", "less than intrinsic", "gas uint64 overflow"),
+            *("less than intrinsic", "gas uint64 overflow"),
         ),
     ),
 )
-"""In the order of the search: the first text that is in the message, in lower case, decides."""
+"""In the order of the search: the first text that is in the message, in lower case behind a space, decides."""
 
 
 def meaning(error: RpcError) -> Meaning:
-    text = error.message.lower()
+    text = f" {error.message.lower()}"
     for sort, texts in TEXTS:
         if any(part in text for part in texts):
             return sort
     return Meaning.LATER
+
+
+def words(error: RpcError) -> str:
+    """What a node said, for people: printable, short, and without data, which some nodes repeat."""
+    text = LONG_DATA.sub("(data)", error.message[:READ_CHARACTERS])
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:WORDS_CHARACTERS].strip()
 
 
 def reverted_with(error: RpcError) -> bytes | None:

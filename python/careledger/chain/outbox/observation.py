@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from careledger.chain.outbox.flight import Entry, Lane, Sent
-from careledger.chain.outbox.node_errors import lacks_method, reverted_with
+from careledger.chain.outbox.node_errors import lacks_method, reverted_with, words
 from careledger.chain.rpc import Call, Rpc, RpcError, quantity
 
 __all__ = ["Abilities", "LaneSight", "Mined", "NoCount", "Question", "Sight", "look"]
 
 CHECKED_BLOCKS = 500
 """How many blocks' hashes one look compares for confirmations."""
+
+SEARCHED_NONCES = 20
+"""For how many nonces of a sender one look searches the transaction that used them."""
 
 
 class NoCount(Exception):
@@ -64,19 +67,20 @@ class Mined:
 @dataclass
 class LaneSight:
     """`behind`: the node's head is below the one seen before. `same`: the block seen before is still there. `count`:
-    the sender's next nonce as of the block looked at; `deep_count`: as deep as confirmations are, asked if anything is
-    missing; `pending_count`: behind the node's pool, if asked. `missing`: nonce used, no transaction of theirs found.
+    the sender's next nonce as of the block looked at; `pending_count`: behind the node's pool, if asked. `missing`:
+    nonce used, no transaction of theirs found; `users`: by nonce, the hash of the transaction that used it, as deep as
+    confirmations are, searched for what was missing before.
     """
 
     question: Question
     behind: bool = False
     same: bool = True
     count: int = 0
-    deep_count: int | None = None
     pending_count: int | None = None
     balance_wei: int = 0
     mined: list[Mined] = field(default_factory=list)
     missing: list[Entry] = field(default_factory=list)
+    users: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,21 +110,31 @@ def _look(
     rpc: Rpc, questions: Sequence[Question], abilities: Abilities, confirmations: int, legacy: bool, recheck: bool
 ) -> Sight:
     sight = _head(rpc, abilities, legacy, recheck)
-    at = hex(sight.number)
     _lanes(rpc, sight, questions, confirmations)
     wanted = [entry for lane in sight.lanes for entry in lane.question.wanted if entry.nonce < lane.count]
     if wanted:
         _receipts(rpc, sight, wanted, abilities)
-    missing = [lane for lane in sight.lanes if lane.missing]
-    if missing and sight.number - confirmations + 1 >= 0:
-        deep = hex(sight.number - confirmations + 1)
-        answers = rpc.batch([("eth_getTransactionCount", [lane.question.lane.address, deep]) for lane in missing])
-        for lane, answer in zip(missing, answers, strict=True):
-            lane.deep_count = None if isinstance(answer, RpcError) else quantity(answer)
-    (head,) = rpc.batch([("eth_getBlockByNumber", [at, False])])
+    for lane in sight.lanes:
+        for entry in [entry for entry in lane.missing if entry.missing_since is not None][:SEARCHED_NONCES]:
+            user = _user(rpc, lane.question.lane.address, entry.nonce, sight.number - confirmations + 1)
+            if user is not None:
+                lane.users[entry.nonce] = user
+    _check_blocks(rpc, sight, confirmations)
+    return sight
+
+
+def _check_blocks(rpc: Rpc, sight: Sight, confirmations: int) -> None:
+    """That the block looked at is still there, and those of the receipts that are final at once: a receipt may come
+    from another node, which was on another fork."""
+    mined = [mined for lane in sight.lanes for mined in lane.mined]
+    final = {one.block_number for one in mined if one.block_number <= sight.number - confirmations + 1}
+    numbers = sorted(final - sight.blocks.keys())
+    head, *others = rpc.batch([("eth_getBlockByNumber", [hex(n), False]) for n in (sight.number, *numbers)])
     if _hash(head) != sight.block_hash:
         raise NoCount("the newest block changed during the look")
-    return sight
+    sight.blocks |= {number: _hash(block) for number, block in zip(numbers, others, strict=True)}
+    if any(sight.blocks.get(one.block_number, one.block_hash) != one.block_hash for one in mined):
+        raise NoCount("a receipt is of a block that is not on the chain")
 
 
 def _head(rpc: Rpc, abilities: Abilities, legacy: bool, recheck: bool) -> Sight:
@@ -146,6 +160,8 @@ def _head(rpc: Rpc, abilities: Abilities, legacy: bool, recheck: bool) -> Sight:
     sight = Sight(quantity(head["number"]), head["hash"], base_fee, tip_wei, gas_price_wei, None, None)
     if recheck:
         sight.chain_id, sight.genesis_hash = _number(answers[2]), _hash(answers[3])
+        if sight.genesis_hash is None:
+            raise NoCount("the node did not say its first block")
     return sight
 
 
@@ -179,7 +195,7 @@ def _lanes(rpc: Rpc, sight: Sight, questions: Sequence[Question], confirmations:
             lane.pending_count = _number(next(answers))
     for number, answer in zip(numbers, answers, strict=True):
         if isinstance(answer, RpcError):
-            raise NoCount(f"the node did not say a block: {answer.message}")
+            raise NoCount(f"the node did not say a block: {words(answer)}")
         sight.blocks[number] = _hash(answer)
     sight.blocks[sight.number] = sight.block_hash
     for lane in sight.lanes:
@@ -211,7 +227,7 @@ def _receipts(rpc: Rpc, sight: Sight, wanted: list[Entry], abilities: Abilities)
         answers = rpc.batch([("eth_getTransactionReceipt", [transaction_hash]) for transaction_hash, _ in left])
         for (_, entry), answer in zip(left, answers, strict=True):
             if isinstance(answer, RpcError):
-                raise NoCount(f"the node gave no receipt: {answer.message}")
+                raise NoCount(f"the node gave no receipt: {words(answer)}")
             if answer is not None and quantity(answer["blockNumber"]) <= sight.number:
                 found[entry.sequence] = answer
     failed = [
@@ -223,7 +239,7 @@ def _receipts(rpc: Rpc, sight: Sight, wanted: list[Entry], abilities: Abilities)
     ]
     reasons = _reasons(rpc, failed, found)
     unknown = [entry for entry in wanted if entry.sequence not in found]
-    pooled = _known_to_node(rpc, unknown)
+    pooled = _known_to_node(rpc, sight, unknown)
     for lane in sight.lanes:
         for entry in lane.question.wanted:
             receipt = found.get(entry.sequence)
@@ -268,23 +284,59 @@ def _reasons(
         if data is not None:
             reasons[entry.sequence] = (data, None)
         elif isinstance(answer, RpcError):
-            reasons[entry.sequence] = (None, f"failed in its block: {answer.message}")
+            reasons[entry.sequence] = (None, f"failed in its block: {words(answer)}")
         else:
             reasons[entry.sequence] = (None, "failed in its block, and would not have in the block before")
     return reasons
 
 
-def _known_to_node(rpc: Rpc, entries: list[Entry]) -> set[int]:
-    """The sequences of the entries of which the node has a transaction: its receipt is only late."""
+def _known_to_node(rpc: Rpc, sight: Sight, entries: list[Entry]) -> set[int]:
+    """The sequences of the entries of which the node has a transaction: its receipt is only late. The node that says so
+    must have the block looked at: one that lags has not seen the transactions yet."""
     hashes = [(entry, sent.transaction_hash) for entry in entries for sent in entry.attempts]
     if not hashes:
         return set()
-    answers = rpc.batch([("eth_getTransactionByHash", [transaction_hash]) for _, transaction_hash in hashes])
+    calls: list[Call] = [("eth_getTransactionByHash", [transaction_hash]) for _, transaction_hash in hashes]
+    *answers, head = rpc.batch([*calls, ("eth_getBlockByNumber", [hex(sight.number), False])])
+    if _hash(head) != sight.block_hash:
+        raise NoCount("the node that was asked for transactions has not the block looked at")
     return {
         entry.sequence
         for (entry, _), answer in zip(hashes, answers, strict=True)
         if isinstance(answer, RpcError) or (answer is not None and answer.get("blockNumber") is not None)
     }
+
+
+def _user(rpc: Rpc, address: str, nonce: int, block: int) -> str | None:
+    """The hash of the transaction that used a nonce, up to a block; None if none did, or the node does not say."""
+
+    def is_used(number: int) -> bool | None:
+        (answer,) = rpc.batch([("eth_getTransactionCount", [address, hex(number)])])
+        return None if isinstance(answer, RpcError) else quantity(answer) > nonce
+
+    low = high = block
+    step = 1
+    while low >= 0 and (used := is_used(low)):
+        low, high, step = low - step, low, step * 2
+    if low == high or (low >= 0 and used is None):
+        return None
+    low = max(low, -1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        used = is_used(middle)
+        if used is None:
+            return None
+        low, high = (low, middle) if used else (middle, high)
+    (found,) = rpc.batch([("eth_getBlockByNumber", [hex(high), True])])
+    transactions = found["transactions"] if isinstance(found, dict) else []
+    return next(
+        (
+            str(one["hash"])
+            for one in transactions
+            if one["from"].lower() == address.lower() and quantity(one["nonce"]) == nonce
+        ),
+        None,
+    )
 
 
 def _hash(block: Any) -> str | None:
@@ -294,5 +346,5 @@ def _hash(block: Any) -> str | None:
 
 def _number(answer: Any) -> int:
     if isinstance(answer, RpcError):
-        raise NoCount(f"the node did not say a number: {answer.message}")
+        raise NoCount(f"the node did not say a number: {words(answer)}")
     return quantity(answer)

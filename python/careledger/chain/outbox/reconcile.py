@@ -8,13 +8,9 @@ from typing import Any
 from careledger.chain.outbox.flight import Changes, Entry, Included, Lane
 from careledger.chain.outbox.observation import LaneSight, Mined, Sight
 from careledger.chain.outbox.states import State
-from careledger.chain.outbox.store import SECONDS_PER_DAY
 from careledger.chain.outbox.types import NO_OP_KEY, Policy
 
 __all__ = ["final_state", "reconcile", "taken_back"]
-
-MISSED_LOOKS = 2
-"""How many looks in a row must find none of a record's transactions before its nonce counts as used by another."""
 
 
 def reconcile(sight: Sight, lane_sight: LaneSight, policy: Policy, changes: Changes) -> bool:
@@ -23,6 +19,7 @@ def reconcile(sight: Sight, lane_sight: LaneSight, policy: Policy, changes: Chan
     lane = lane_sight.question.lane
     deep_enough = sight.number - policy.confirmations + 1
     now = int(time.time())
+    lane.begin_day(now)
     for included in list(lane.included.values()):
         if included.block_number <= deep_enough and included.block_number in sight.blocks:
             if sight.blocks[included.block_number] != included.block_hash:
@@ -31,6 +28,7 @@ def reconcile(sight: Sight, lane_sight: LaneSight, policy: Policy, changes: Chan
             lane.touched = True
             changes.confirmed.append((included.sequence, included.final.value, now))
             changes.final_count += 1
+            changes.moves.append((included.final.value, included, included.transaction_hash))
     moved = False
     for mined in lane_sight.mined:
         if lane.flight.get(mined.entry.nonce) is mined.entry:
@@ -40,15 +38,22 @@ def reconcile(sight: Sight, lane_sight: LaneSight, policy: Policy, changes: Chan
         missing = set(map(id, lane_sight.missing))
         for entry in lane.flight.values():
             if id(entry) not in missing:
-                entry.missing = 0
+                entry.missing_since = None
     lane.has_missing = bool(lane_sight.missing)
     for entry in lane_sight.missing:
         if lane.flight.get(entry.nonce) is not entry:
             continue
-        entry.missing += 1
-        deep = lane_sight.deep_count
-        if entry.missing >= MISSED_LOOKS and deep is not None and deep > entry.nonce:
-            _replace(lane, entry, changes, now)
+        entry.missing_since = entry.missing_since or time.monotonic()
+        patient = time.monotonic() - entry.missing_since >= policy.lag_patience_seconds
+        if not patient:
+            continue
+        user = lane_sight.users.get(entry.nonce)
+        if user is None:
+            entry.said = "its nonce is used, and not yet by which transaction"
+        elif any(sent.transaction_hash == user for sent in entry.attempts):
+            entry.said = f"{user} is in a block, and there is no receipt of it"
+        else:
+            _replace(lane, entry, user, changes, now)
             moved = True
     if moved:
         lane.progress_at = time.monotonic()
@@ -86,21 +91,25 @@ def _settle(lane: Lane, mined: Mined, is_final: bool, changes: Changes, now: int
         )
     )
     changes.included_count += 1
+    changes.moves.append((State.INCLUDED.value, entry, sent.transaction_hash))
+    if sent.kind == "call":
+        changes.waited_seconds.append(max(0, now - entry.queued_at))
     if is_final:
         changes.final_count += 1
+        changes.moves.append((final.value, entry, sent.transaction_hash))
     else:
         lane.included[entry.sequence] = Included(
-            *(entry.sequence, entry.key, entry.label, entry.nonce, mined.block_number, mined.block_hash), final=final
+            *(entry.sequence, entry.key, entry.label, entry.nonce, mined.block_number, mined.block_hash),
+            *(sent.transaction_hash, final),
         )
-    if lane.spend_day == now // SECONDS_PER_DAY == entry.signed_at // SECONDS_PER_DAY:
-        moved_wei = entry.value_wei if sent.kind == "call" and mined.succeeded else 0
-        lane.spent_wei = max(0, lane.spent_wei - entry.worst_wei + cost_wei + moved_wei)
+    moved_wei = entry.value_wei if sent.kind == "call" and mined.succeeded else 0
+    lane.spent_wei = max(0, lane.spent_wei - entry.worst_wei + cost_wei + moved_wei)
     del lane.flight[entry.nonce]
 
 
-def _replace(lane: Lane, entry: Entry, changes: Changes, now: int) -> None:
-    """A transaction of another program took the nonce."""
-    text = f"nonce {entry.nonce} was used by a transaction that is not the outbox's"
+def _replace(lane: Lane, entry: Entry, user: str, changes: Changes, now: int) -> None:
+    """A transaction of another program, named by its hash, took the nonce."""
+    text = f"nonce {entry.nonce} was used by {user}, which is not the outbox's"
     lane.alert("foreign-nonce", f"{text}; is the key in use elsewhere?")
     if entry.refused:
         row: tuple[Any, ...] = (entry.sequence, State.REFUSED.value, None, None, entry.problem, now)
@@ -109,21 +118,17 @@ def _replace(lane: Lane, entry: Entry, changes: Changes, now: int) -> None:
     else:
         row = (entry.sequence, State.QUEUED.value, None, None, text, None)
     changes.replaced.append(row)
-    if lane.spend_day == now // SECONDS_PER_DAY == entry.signed_at // SECONDS_PER_DAY and entry.attempts:
-        lane.spent_wei = max(0, lane.spent_wei - entry.worst_wei)
+    changes.moves.append((State.REPLACED.value, entry, user))
+    lane.spent_wei = max(0, lane.spent_wei - entry.worst_wei)
     del lane.flight[entry.nonce]
 
 
-def taken_back(sight: Sight, count: int, rows: list[Any]) -> list[tuple[Any, ...]]:
-    """The rows (`Claims.taken_back`) whose block is not on the chain of a look, as claims.SETTLED has them."""
-    gone = [
+def taken_back(sight: Sight, count: int, rows: list[Any]) -> list[Any]:
+    """Those of the rows (`Claims.taken_back`) whose block is not on the chain of a look."""
+    return [
         row
         for row in rows
         if row.nonce >= count
         or row.block_number > sight.number
         or sight.blocks.get(row.block_number, row.block_hash) != row.block_hash
-    ]
-    return [
-        (row.sequence, State.DROPPED.value, *[None] * 6, row.problem if row.refused else None, None, None, None)
-        for row in gone
     ]

@@ -8,7 +8,7 @@ from itertools import islice
 
 from careledger.chain.outbox.flight import Changes, Entry, Lane, Sent
 from careledger.chain.outbox.metrics import Telemetry
-from careledger.chain.outbox.node_errors import Meaning, meaning
+from careledger.chain.outbox.node_errors import Meaning, meaning, words
 from careledger.chain.outbox.states import State
 from careledger.chain.outbox.tasks import Backoff, Done, Tasks
 from careledger.chain.outbox.types import Policy
@@ -18,7 +18,6 @@ from careledger.errors import NodeUnreachable
 __all__ = ["Sending"]
 
 LATER_SECONDS = 1.0
-PROBLEM_CHARACTERS = 500
 
 Parcel = list[tuple[Lane, Entry, Sent]]
 
@@ -79,6 +78,7 @@ class Sending:
         self._backoff.worked()
         self._reached("answered")
         now, clock = time.monotonic(), int(time.time())
+        problem: str | None = None
         for (lane, entry, sent), answer in zip(parcel, answers, strict=True):
             if lanes.get(lane.address) is not lane:
                 continue
@@ -86,8 +86,11 @@ class Sending:
             lane.answered_at = now
             if lane.flight.get(entry.nonce) is entry:
                 self._judge(lane, entry, sent, answer, changes, now, clock)
+                problem = entry.said or problem
             elif isinstance(answer, str) and sent.broadcast_at is None:  # a look found it in a block first
                 changes.sent.append((sent.transaction_hash, clock))
+        if problem is not None:
+            self._telemetry.trouble("send", problem)
         return True
 
     def _judge(
@@ -95,6 +98,7 @@ class Sending:
     ) -> None:
         entry.due_at = now + self._policy.rebroadcast_after_seconds
         said = meaning(answer) if isinstance(answer, RpcError) else None
+        entry.said = None if said in (None, Meaning.KNOWN) else words(answer)
         self._telemetry.answered("accepted" if said is None else said.name.lower())
         if said is None or said is Meaning.KNOWN:
             if said is not None and entry.is_held_back:
@@ -105,12 +109,14 @@ class Sending:
             if entry.state in (State.SIGNED, State.DROPPED):
                 entry.state = State.CANCELLING if sent.kind == "no-op" else State.BROADCAST
                 changes.broadcast.append((entry.sequence, entry.state.value))
+                changes.moves.append((State.BROADCAST.value, entry, sent.transaction_hash))
         elif said is Meaning.UNDERPRICED:
             entry.underpriced = True
         elif said is Meaning.REFUSED and sent.kind == "call":
             entry.state, entry.refused = State.CANCELLING, True
-            entry.problem = f"no node takes it: {answer.message}"[:PROBLEM_CHARACTERS]
+            entry.problem = f"no node takes it: {entry.said}"
             changes.cancelling.append((entry.sequence, State.CANCELLING.value, 1, entry.problem))
+            changes.moves.append((State.CANCELLING.value, entry, None))
             lane.wish = True
         elif said is not Meaning.NONCE_USED:
             entry.due_at = now + min(LATER_SECONDS, self._policy.rebroadcast_after_seconds)

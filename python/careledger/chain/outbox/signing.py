@@ -8,11 +8,10 @@ from collections.abc import Callable
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
-from careledger.chain.outbox.fees import Fee, bumped, is_underpaid
+from careledger.chain.outbox.fees import MOST_WEI, Fee, bumped, is_underpaid
 from careledger.chain.outbox.flight import Changes, Entry, Lane, QueuedRow, Sent
 from careledger.chain.outbox.observation import Sight
 from careledger.chain.outbox.states import State
-from careledger.chain.outbox.store import SECONDS_PER_DAY
 from careledger.chain.outbox.types import Kind, Policy
 from careledger.chain.signers import LocalSigner, Signer
 from careledger.chain.signers.raw import RawTransaction
@@ -22,9 +21,6 @@ __all__ = ["HINDRANCES", "SigningRound"]
 
 NO_OP_GAS = 21_000
 SIGNER_PAUSE_SECONDS = 5
-LEASE_SHARE = 4
-"""One round signs for at most this part of a lease, since a signer may be slow."""
-
 HINDRANCES = ("fee-above-cap", "daily-limit", "low-funds", "signer-failed")
 """The alerts that say why a lane signs nothing."""
 
@@ -41,7 +37,9 @@ class SigningRound:
         policy: Policy,
         changes: Changes,
         reached: Callable[[str], None],
+        deadline: float,
     ) -> None:
+        """`deadline`, by `time.monotonic`: after it nothing more is signed in this round."""
         self._lane = lane
         self._chain_id = chain_id
         self._sight = sight
@@ -49,11 +47,12 @@ class SigningRound:
         self._policy = policy
         self._changes = changes
         self._reached = reached
+        self._deadline = deadline
+        self._fee_cap_wei = MOST_WEI if policy.fee_cap_wei is None else min(policy.fee_cap_wei, MOST_WEI)
         self._now = int(time.time())
         self._monotonic = time.monotonic()
         self.hindrances: dict[str, str] = {}
-        if lane.spend_day != self._now // SECONDS_PER_DAY:
-            lane.spend_day, lane.spent_wei = self._now // SECONDS_PER_DAY, 0
+        lane.begin_day(self._now)
 
     # ------------------------------------------------------------------ under nonces that are owned already
 
@@ -68,7 +67,7 @@ class SigningRound:
                 if not self._resign(entry, "no-op"):
                     lane.wish = True
             elif bumps < policy.batch_size and self._monotonic >= entry.bump_at and not entry.posting:
-                old = late and self._now - entry.last.signed_at >= policy.bump_after_seconds
+                old = late and self._monotonic >= entry.old_at and self._sight.number > entry.signed_block
                 if entry.last.broadcast_at is None and not is_underpaid(entry.last, self._sight):
                     old = False  # it was not even sent
                 if old or entry.underpriced or is_underpaid(entry.last, self._sight):
@@ -77,15 +76,20 @@ class SigningRound:
     def _resign(self, entry: Entry, kind: Kind) -> bool:
         """Another attempt with the same nonce. False if a limit forbids it: the old bytes go on."""
         lane, policy = self._lane, self._policy
+        if time.monotonic() > self._deadline:
+            return False
         fee = bumped(entry.last, self._fee, policy) if entry.attempts else self._fee
-        if policy.fee_cap_wei is not None and fee.max_fee_wei > policy.fee_cap_wei:
+        if fee.max_fee_wei > self._fee_cap_wei:
             self.hindrances["fee-above-cap"] = (
-                f"nonce {entry.nonce} needs up to {fee.max_fee_wei} wei a unit of gas, the cap is {policy.fee_cap_wei}"
+                f"nonce {entry.nonce} needs up to {fee.max_fee_wei} wei a unit of gas, the cap is {self._fee_cap_wei}"
             )
             return False
+        is_bump = bool(entry.attempts) and entry.last.kind == kind
+        if is_bump and fee.max_fee_wei > policy.bump_most_times * max(1, self._fee.max_fee_wei):
+            return False  # not for want of fees does it get into no block
         gas = NO_OP_GAS if kind == "no-op" else entry.last.gas
-        before = entry.worst_wei if entry.attempts else 0
-        worst = gas * fee.max_fee_wei + (entry.value_wei if kind == "call" else 0)
+        before = entry.worst_wei
+        worst = max(before, gas * fee.max_fee_wei + (entry.value_wei if kind == "call" else 0))
         if not self._may_spend(worst - before):
             return False
         sent = self._sign(entry, kind, gas, fee)
@@ -105,23 +109,19 @@ class SigningRound:
         """Gives the next nonces to the head of the queue, and signs."""
         lane, policy = self._lane, self._policy
         room = min(policy.batch_size, policy.max_in_flight - len(lane.flight))
-        if self._monotonic < lane.sign_at and "signer-failed" in lane.alerts:
-            self.hindrances["signer-failed"] = lane.alerts["signer-failed"][1]
+        if self._must_wait_for_signer() or not lane.queue or room <= 0:
             return []
-        if not lane.queue or room <= 0:
-            return []
-        if policy.fee_cap_wei is not None and self._fee.max_fee_wei > policy.fee_cap_wei:
+        if self._fee.max_fee_wei > self._fee_cap_wei:
             self.hindrances["fee-above-cap"] = (
-                f"a unit of gas costs up to {self._fee.max_fee_wei} wei, the cap is {policy.fee_cap_wei}"
+                f"a unit of gas costs up to {self._fee.max_fee_wei} wei, the cap is {self._fee_cap_wei}"
             )
             return []
         reserved = lane.reserved_wei
         taken: list[Entry] = []
-        deadline = self._monotonic + policy.lease_seconds / LEASE_SHARE
         self._reached("stored")
         for row in lane.queue[:room]:
-            gas = row.gas if row.gas is not None else lane.estimates.get(row.sequence)
-            if gas is None or time.monotonic() > deadline:
+            gas = row.gas if row.gas is not None else lane.estimates.get(row.sequence, (None,))[0]
+            if gas is None or time.monotonic() > self._deadline:
                 break
             worst = gas * self._fee.max_fee_wei + row.value_wei
             if reserved + worst > lane.balance_wei:
@@ -142,10 +142,12 @@ class SigningRound:
             lane.next_nonce += 1
             lane.estimates.pop(row.sequence, None)
             self._changes.signed.append((entry.sequence, entry.nonce, self._now))
+            self._changes.moves.append((State.SIGNED.value, entry, sent.transaction_hash))
             taken.append(entry)
         if taken:
             lane.queue = lane.queue[len(taken) :]
             lane.touched = True
+            lane.served_at = self._monotonic
             if len(lane.flight) == len(taken):
                 lane.progress_at = self._monotonic
             self._reached("claimed")
@@ -165,9 +167,18 @@ class SigningRound:
             refused=False,
             problem=None,
             attempts=[],
+            queued_at=row.queued_at,
         )
 
     # ------------------------------------------------------------------ both
+
+    def _must_wait_for_signer(self) -> bool:
+        """Whether the signer failed a moment ago."""
+        if self._monotonic >= self._lane.sign_at:
+            return False
+        known = self._lane.alerts.get("signer-failed")
+        self.hindrances.setdefault("signer-failed", "it failed" if known is None else known[1])
+        return True
 
     def _may_spend(self, wei: int) -> bool:
         limit, spent = self._policy.daily_limit_wei, self._lane.spent_wei
@@ -177,6 +188,8 @@ class SigningRound:
         return False
 
     def _sign(self, entry: Entry, kind: Kind, gas: int, fee: Fee) -> Sent | None:
+        if self._must_wait_for_signer():
+            return None
         to, data, value_wei = (entry.to, entry.data, entry.value_wei)
         if kind == "no-op":
             to, data, value_wei = self._lane.address, b"", 0
@@ -199,6 +212,8 @@ class SigningRound:
             self.hindrances["signer-failed"] = str(error)
             return None
         sent = Sent("0x" + digest.hex(), kind, raw, gas, fee.max_fee_wei, fee.tip_wei, self._now)
+        entry.old_at = self._monotonic + self._policy.bump_after_seconds
+        entry.signed_block = self._sight.number
         self._changes.attempts.append(
             (
                 *(sent.transaction_hash, entry.sequence, entry.nonce, raw, kind, gas, fee.max_fee_wei, fee.tip_wei),

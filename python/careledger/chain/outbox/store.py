@@ -11,15 +11,14 @@ from sqlalchemy import Connection, Row, func, select
 
 from careledger.chain.database import Database
 from careledger.chain.outbox.bulk import insert_rows, select_in
+from careledger.chain.outbox.flight import SECONDS_PER_DAY
 from careledger.chain.outbox.states import FINAL, State
 from careledger.chain.outbox.tables import CHAIN, RECORD, SENDER, TRANSACTION
-from careledger.chain.outbox.types import Alert, Attempt, Intent, OutboxStatus, Record, SenderStatus
+from careledger.chain.outbox.types import NO_OP_KEY, Alert, Attempt, Intent, OutboxStatus, Record, SenderStatus
 from careledger.chain.reverts import decode_revert
 from careledger.errors import ConfigurationError, IntentConflict, OutboxOfAnotherChain, UnknownIntent, WrongState
 
-__all__ = ["SECONDS_PER_DAY", "Store"]
-
-SECONDS_PER_DAY = 86_400
+__all__ = ["Store"]
 
 NEW = (
     *("sequence", "chain_id", "key", "content_hash", "label", "sender", "receiver", "data", "value_wei", "gas"),
@@ -216,6 +215,10 @@ class Store:
 
     def retry(self, key: str) -> None:
         """Raises UnknownIntent, WrongState."""
+        if key.startswith(NO_OP_KEY):
+            raise WrongState(
+                key, self.state_of(key).value, "it is a no-op of the outbox's own, there is nothing to retry"
+            )
         cleared = dict.fromkeys(
             (
                 *("nonce", "transaction_hash", "block_number", "block_hash", "succeeded", "gas_used", "cost_wei"),

@@ -179,6 +179,9 @@ class Policy:
     bump_percent_tenths: int = 125
     """How much more a replacement offers at least, in tenths of a percent, for both fees. geth wants 100."""
     bump_after_seconds: float = 60
+    bump_most_times: int = 10
+    """A replacement offers at most so many times what a new transaction would: what then still gets into no block does
+    not wait for fees."""
     rebroadcast_after_seconds: float = 15
     stuck_after_seconds: float = 300
     daily_limit_wei: int | None = None
@@ -196,7 +199,7 @@ class Policy:
     """Whether to offer a plain gas price where the chain has a base fee."""
 
     def __post_init__(self) -> None:
-        for name in ("confirmations", "max_in_flight", "batch_size", "base_fee_multiplier"):
+        for name in ("confirmations", "max_in_flight", "batch_size", "base_fee_multiplier", "bump_most_times"):
             if getattr(self, name) < 1:
                 raise InvalidInput(name, str(getattr(self, name)), "must be at least 1")
 

@@ -14,6 +14,7 @@ from careledger.chain.outbox.flight import Changes, Lane
 from careledger.chain.outbox.metrics import Telemetry
 from careledger.chain.outbox.observation import Abilities, LaneSight, NoCount, Question, Sight, look
 from careledger.chain.outbox.reconcile import reconcile, taken_back
+from careledger.chain.outbox.states import State
 from careledger.chain.outbox.store import Store
 from careledger.chain.outbox.tasks import Backoff, Done, Tasks
 from careledger.chain.outbox.types import Policy
@@ -51,8 +52,8 @@ class Watching:
         self._policy = policy
         self._telemetry = telemetry
         self._reached = reached
-        local = store.chain_id in LOCAL_CHAIN_IDS
-        self._patience_seconds = LOCAL_PATIENCE_SECONDS if local else policy.rebroadcast_after_seconds
+        self._is_local = store.chain_id in LOCAL_CHAIN_IDS
+        self._patience_seconds = LOCAL_PATIENCE_SECONDS if self._is_local else policy.rebroadcast_after_seconds
         self._abilities = Abilities()
         self._backoff = Backoff()
         self._look_at = 0.0
@@ -123,7 +124,7 @@ class Watching:
             self._recheck = self._recheck or not isinstance(error, NodeBusy)
             self._backoff.failed(error)
         elif isinstance(error, NoCount):
-            self._telemetry.trouble("look", str(error))
+            self._telemetry.unsettled(str(error))
             self._wait(lanes.values())
         else:
             self._backoff.worked()
@@ -189,9 +190,10 @@ class Watching:
         self._look_at = 0.0
 
     def _notice_stall(self, lane: Lane, lane_sight: LaneSight, now: float) -> None:
-        """The lowest nonce is sent again if the node's pool does not count it. If the node then says that it knows the
-        bytes, it holds them as if a nonce before them were missing, as Anvil does now and then when a block comes in
-        between: only other bytes with this nonce get it going again."""
+        """The lowest nonce is sent again if the node's pool does not count it. If a development node then says that it
+        knows the bytes, it holds them as if a nonce before them were missing, as Anvil does now and then when a block
+        comes in between: only other bytes with this nonce get it going again. Elsewhere many nodes never count their
+        pools, and knowing the bytes is no reason to offer more."""
         lowest = next(iter(lane.flight.values()), None)
         pending = lane_sight.pending_count
         if (
@@ -204,7 +206,7 @@ class Watching:
             and lane.answered_at < lane_sight.question.asked_at
         ):
             lowest.due_at = 0.0
-            lowest.is_held_back = True
+            lowest.is_held_back = self._is_local
 
     def _notice_gap(self, lane: Lane, sight: Sight, lane_sight: LaneSight, now: float) -> None:
         """Nonces that the chain waits for, and that nothing in flight has."""
@@ -241,7 +243,13 @@ class Watching:
         """Drops what the chain has no more; the lane is read again, and goes on from the block that was looked at."""
         seen = sight.number if lane.seen is None else min(sight.number, lane.seen[0])
         rows = self._claims.taken_back(connection, lane, seen - self._depth, count)
-        changes.dropped += taken_back(sight, count, rows)
+        gone = taken_back(sight, count, rows)
+        lane.begin_day(int(time.time()))
+        lane.spent_wei = max(0, lane.spent_wei + self._claims.reserved_again(connection, gone, lane.spend_day))
+        for row in gone:
+            problem = row.problem if row.refused else None
+            changes.dropped.append((row.sequence, State.DROPPED.value, *[None] * 6, problem, None, None, None))
+            changes.moves.append((State.DROPPED.value, row, row.transaction_hash))
         lane.seen = (sight.number, sight.block_hash)
         lane.next_nonce = max(lane.next_nonce, count)
         changes.reload.add(lane.address)
@@ -252,7 +260,7 @@ class Watching:
         if self._claims.owned(connection, lane, low, high):  # by records that claim blocks which are not there
             self._finish_search(connection, lane, sight, low, changes)
         elif lane.flight:
-            changes.fillers += [(lane, nonce) for nonce in range(low, high)]
+            changes.fillers += [(lane, nonce) for nonce in range(low, min(high, low + self._policy.max_in_flight))]
         else:
             lane.next_nonce = low
         changes.reload.add(lane.address)

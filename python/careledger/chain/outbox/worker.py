@@ -52,6 +52,8 @@ is final; that committed."""
 QUEUE_POLL_SECONDS = 0.1
 STEP_ROUNDS = 50
 ALERT_DAY_SECONDS = 86_400
+SIGNING_SHARE = 4
+"""A round signs for at most this part of a lease, since signers may be slow."""
 LEASE_SHARE = 3
 """A lease is extended, and free ones are looked for, after this part of it."""
 
@@ -97,6 +99,7 @@ class Worker:
         self._claims = Claims(self._database, outbox.chain_id, owner, self.policy.lease_seconds)
         self._lanes: dict[str, Lane] = {}
         self._claim_at = 0.0
+        self._has_claimed = False
         self._tasks = Tasks()
         self._telemetry = Telemetry(registry)
         self._sending = Sending(self._tasks, rpc, self.policy, self._telemetry, _pass)
@@ -150,13 +153,17 @@ class Worker:
                 stop.wait(self.policy.poll_seconds)
 
     def close(self) -> None:
-        """Waits for what is under way, and gives the leases back."""
-        self._tasks.close()
+        """Gives the leases back (if the database is away, they run out), and waits for what is under way: bytes that
+        are stored, whoever has the lease."""
+        self._lanes = {}
         try:
-            if self._lanes:
-                self._claims.release(list(self._lanes))
+            if self._has_claimed:
+                self._claims.release(list(self._signers))
+                self._has_claimed = False
+        except DatabaseError as error:
+            self._telemetry.event("database.trouble", problem=str(error))
         finally:
-            self._lanes = {}
+            self._tasks.close()
             if self._lock is not None:
                 self._lock.close()
                 self._lock = None
@@ -205,6 +212,7 @@ class Worker:
             return
         missing = {address: signer for address, signer in self._signers.items() if address not in self._lanes}
         exclusive = self._database.dialect == "sqlite"
+        self._has_claimed = True
         found = self._claims.claim(missing, len(missing) if exclusive else 1, exclusive)
         for lane in found:
             self._lanes[lane.address] = lane
@@ -280,10 +288,11 @@ class Worker:
         fee = quote(sight, self.policy)
         fresh = self._watching.looks != self._signed_looks
         self._signed_looks = self._watching.looks
-        for lane in self._lanes.values():
+        deadline = time.monotonic() + self.policy.lease_seconds / SIGNING_SHARE
+        for lane in sorted(self._lanes.values(), key=lambda lane: lane.served_at):
             if not lane.looked or lane.suspects is not None or not (fresh or lane.wish or self._has_room(lane)):
                 continue
-            signing = SigningRound(lane, self._outbox.chain_id, sight, fee, self.policy, changes, _pass)
+            signing = SigningRound(lane, self._outbox.chain_id, sight, fee, self.policy, changes, _pass, deadline)
             signing.replace()
             signing.take()
             self._alert(lane, signing.hindrances)
@@ -291,13 +300,15 @@ class Worker:
     def _alert(self, lane: Lane, hindrances: dict[str, str]) -> None:
         policy, now = self.policy, int(time.time())
         if "low-funds" not in hindrances:
-            needed = max(policy.low_funds_wei or 0, lane.reserved_wei)
+            next_wei = lane.queue[0].value_wei if lane.queue else 0
+            needed = max(policy.low_funds_wei or 0, lane.reserved_wei + next_wei)
             if lane.balance_wei < needed:
                 hindrances["low-funds"] = f"{lane.address} has {lane.balance_wei} wei, {needed} are needed"
         stuck_for = time.monotonic() - lane.progress_at
         if lane.flight and stuck_for >= policy.stuck_after_seconds:
             lowest = next(iter(lane.flight.values()))
-            hindrances["stuck"] = f"nonce {lowest.nonce} ({lowest.key}) gets into no block"
+            said = "" if lowest.said is None else f"; the node says: {lowest.said}"
+            hindrances["stuck"] = f"nonce {lowest.nonce} ({lowest.key}) gets into no block{said}"
         for kind in (*HINDRANCES, "stuck"):
             if kind in hindrances:
                 if lane.alert(kind, hindrances[kind]):
@@ -332,6 +343,7 @@ class Worker:
         if changes.final_count:
             _pass("confirmed")
         with self._database.write() as connection:
+            self._claims.limit_idleness(connection)
             self._watching.finish(connection, changes)
             for lane in sorted(touched, key=lambda lane: lane.address):
                 self._claims.extend(connection, lane)
@@ -354,9 +366,7 @@ class Worker:
         for lane, nonce in changes.fillers:
             self._telemetry.event("nonce.filled", sender=lane.address, nonce=nonce)
         for row in changes.replaced:
-            self._telemetry.event("record.replaced", sequence=row[0], problem=row[4])
-        if changes.dropped:
-            self._telemetry.event("record.dropped", count=len(changes.dropped))
+            self._telemetry.event("nonce.foreign", problem=row[4])
         self._telemetry.moved(changes)
 
 
@@ -375,6 +385,7 @@ def _locked(path: Path | None) -> IO[str] | None:
     """The lock of an SQLite file's one worker, which ends with the process. Raises WorkerBusy."""
     if path is None:
         return None
+    path = path.resolve()  # a link to it is the same file
     file = path.with_name(f"{path.name}.worker").open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
