@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from prometheus_client import CollectorRegistry, start_http_server
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from careledger import contract_events, logs
+from careledger.chain.connection import Connection
 from careledger.chain.database import Database
 from careledger.chain.deployment import Deployment
 from careledger.chain.indexer.checking import Mismatch
 from careledger.chain.indexer.engine import Indexer, Progress, Summary
 from careledger.chain.indexer.reader import EntityRow, EventRow, Index, Page, Tag, View
 from careledger.chain.indexer.source import Source
-from careledger.chain.rpc import HttpRpc
 from careledger.cli.output import Json, progress_console, show, table, to_plain
 from careledger.cli.session import DEFAULT_DEPLOYMENTS, ChainId, Deployments, connect, parse_time
 from careledger.cli.words import time_text
 from careledger.contract_events import ContractEvent
-from careledger.errors import ConfigurationError, InvalidInput
+from careledger.errors import ConfigurationError, DeploymentChanged, InvalidInput, NodeUnreachable
 
 __all__ = ["app"]
 
@@ -91,6 +92,10 @@ def rebuild(
 
 @app.command("follow")
 def follow(
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Serve Prometheus metrics at this port.")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="The address for metrics.")] = "127.0.0.1",
     index: IndexUrl = "",
     rpc: Nodes = [],  # noqa: B006
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
@@ -101,7 +106,13 @@ def follow(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    with _indexer(index, rpc, deployments, chain_id) as indexer:
+    registry = CollectorRegistry()
+    with _indexer(index, rpc, deployments, chain_id, registry=registry) as indexer:
+        if metrics_port is not None:
+            try:
+                start_http_server(metrics_port, metrics_host, registry)
+            except OSError as error:
+                raise ConfigurationError("--metrics-port", f"{metrics_port}: {error.strerror}") from None
         indexer.follow(stop)
 
 
@@ -225,14 +236,31 @@ def _required_index(url: str) -> str:
 
 @contextmanager
 def _indexer(
-    index: str, nodes: list[str], deployments: Path, chain_id: int | None, anew: bool = False
+    index: str,
+    nodes: list[str],
+    deployments: Path,
+    chain_id: int | None,
+    anew: bool = False,
+    registry: CollectorRegistry | None = None,
 ) -> Iterator[Indexer]:
-    url = _required_index(index)
-    connection = connect(nodes[0] if nodes else "", chain_id)
+    database = Database(_required_index(index), durable=False)
+    connection = _first_that_answers(nodes, chain_id)
     deployment = Deployment.load(deployments, connection.chain_id)
+    deployment.require_contracts()
+    genesis_hash = connection.genesis_hash()
+    if genesis_hash != deployment.genesis_hash:  # of this chain id there is another chain
+        raise DeploymentChanged("genesis block", deployment.genesis_hash, genesis_hash)
     source = Source.open(nodes, deployment.addresses.values())
-    with Indexer(Database(url, durable=False), source, deployment.first_block, anew=anew) as indexer:
+    with Indexer(database, source, deployment.first_block, anew=anew, registry=registry) as indexer:
         yield indexer
+
+
+def _first_that_answers(nodes: list[str], chain_id: int | None = None) -> Connection:
+    """Raises what the last one that does not answer raises."""
+    for url in nodes[:-1]:
+        with contextlib.suppress(NodeUnreachable):
+            return connect(url, chain_id)
+    return connect(nodes[-1] if nodes else "", chain_id)
 
 
 @contextmanager
@@ -294,8 +322,7 @@ def _cursor(after: str) -> tuple[Any, ...] | None:
 def _show_page(opened: Index, page: Page[Any], as_json: bool, check: bool, nodes: list[str], title: str) -> None:
     mismatches: list[Mismatch] = []
     if check:
-        connect(nodes[0] if nodes else "")
-        mismatches = opened.verify(page.rows, HttpRpc(nodes[0]))
+        mismatches = opened.verify(page.rows, _first_that_answers(nodes).rpc())
     body: dict[str, Any] = {"rows": [_body(row) for row in page.rows], "next": page.next}
     if check:
         body["mismatches"] = mismatches

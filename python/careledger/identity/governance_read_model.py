@@ -75,6 +75,7 @@ MEMBER = MODEL.entity(
         "delay_from": Kind.INTEGER,
         "delay_seconds_before": Kind.INTEGER,
     },
+    indexes=[("account",)],
 )
 FUNCTION = MODEL.entity(
     "target_function",
@@ -104,6 +105,7 @@ OPERATION = MODEL.entity(
         "selector": Kind.TEXT,  # of the function, the first 4 bytes of `data`
         "data": Kind.TEXT,
     },
+    indexes=[("state",)],
 )
 HALT = MODEL.entity(
     "halt",

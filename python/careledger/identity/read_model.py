@@ -66,11 +66,13 @@ ORGANIZATION = MODEL.entity(
         "act": Kind.TEXT,  # the event that opened the version: table event_<act>, at since_block and since_log
         "reason": Kind.INTEGER,  # Reason, 0 where the act states none
     },
+    indexes=[("controller",)],
 )
 IDENTIFIER = MODEL.entity(
     "organization_identifier",
     key={"scheme": Kind.TEXT, "value": Kind.TEXT},
     values={"organization": Kind.TEXT},
+    indexes=[("organization",)],
 )
 PUBLISHED_CONTRACT = MODEL.entity(
     "organization_contract",
@@ -89,6 +91,7 @@ KEY = MODEL.entity(
         "reported_at": Kind.INTEGER,  # when the first cut-off was; a cut-off moved back is one more version
         "reporter": Kind.ADDRESS,  # of the present cut-off
     },
+    indexes=[("organization",)],
 )
 RECOVERY = MODEL.entity(
     "recovery",

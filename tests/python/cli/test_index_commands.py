@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,11 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
+from careledger.chain.database import Database
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.development import Node, development_signer
+from careledger.chain.indexer.tables import Schema
 from careledger.client import CareLedger
 from careledger.identity import Admission, MemberRole, Reason, organization_id
 from cli.command_line import CommandLine, Result
+from sqlalchemy import update
 
 RULER = development_signer(5)
 LICENCE_EXPIRY = 2_208_988_800
@@ -126,6 +131,12 @@ def test_events_are_listed_in_order_and_by_time(built: Run, suite: CareLedger) -
         (("list", "organization", "--where", "colour=red"), 2, "InvalidInput"),
         (("list", "organization", "--after", "x"), 2, "InvalidInput"),
         (("list", "organization", "--at", "tomorrow"), 2, "InvalidInput"),
+        (("list", "organization", "--where", "standing=active"), 2, "InvalidInput"),
+        (("list", "role", "--where", "role=registrar"), 2, "InvalidInput"),
+        (("list", "organization", "--where", f"standing={2**64}"), 2, "InvalidInput"),
+        (("list", "role", "--after", '["x"]'), 2, "InvalidInput"),
+        (("events", "KeyAdded", "--after", "[1]"), 2, "InvalidInput"),
+        (("events", "KeyAdded", "--from", "9" * 40), 2, "InvalidInput"),
         (("history", "organization"), 2, None),
         (("events", "Nothing"), 2, "InvalidInput"),
         (("events", "ContractEvent"), 2, "InvalidInput"),
@@ -147,11 +158,64 @@ def test_without_an_index_the_setting_or_the_way_to_build_one_is_named(careledge
     assert "careledger index sync" in missing.error["message"]
 
 
+def test_an_index_of_another_version_contracts_or_chain_names_the_way_out(
+    built: Run, node: Node, deployments: Path, index: str, tmp_path: Path
+) -> None:
+    def change(**values: object) -> None:
+        database = Database(index)
+        with database.write() as connection:
+            connection.execute(update(Schema().state).values(**values))
+        database.close()
+
+    def is_refused(*arguments: str) -> tuple[int, str]:
+        found = built(*arguments)
+        assert "careledger index rebuild" in found.error["message"]
+        return found.exit_code, found.error["type"]
+
+    change(contracts="[]")
+    assert is_refused("sync") == (12, "IndexOutdated")
+    change(fingerprint="of another version")
+    for command in (("status",), ("list", "organization"), ("events", "KeyAdded"), ("sync",), ("verify",)):
+        assert is_refused(*command) == (12, "IndexOutdated")
+    assert built("rebuild").exit_code == 0
+    change(genesis_hash="0x" + "99" * 32)
+    assert is_refused("sync") == (12, "IndexOfAnotherChain")
+    assert built("rebuild").exit_code == 0
+    assert built("verify").body == []
+    fresh = built("rebuild", "--deployments", tmp_path)
+    assert (fresh.exit_code, fresh.error["type"]) == (9, "DeploymentMissing")
+    manifest = json.loads((deployments / "31337.json").read_text())
+    (tmp_path / "31337.json").write_text(json.dumps({**manifest, "genesis_hash": "0x" + "99" * 32}))
+    other = built("rebuild", "--deployments", tmp_path)
+    assert (other.exit_code, other.error["type"]) == (9, "DeploymentChanged")
+    assert built("status").exit_code == 0
+
+
+def test_a_first_node_that_is_gone_is_stood_in_for(built: Run, node: Node) -> None:
+    gone = ("--rpc", "http://127.0.0.1:9", "--rpc", node.url)
+    assert built("verify", *gone).body == []
+    assert built("list", "organization", "--verify", *gone).body["mismatches"] == []
+    failed = built("sync", "--rpc", "http://127.0.0.1:9")
+    assert (failed.exit_code, failed.error["type"]) == (4, "NodeUnreachable")
+
+
+def test_a_port_for_metrics_that_is_taken_is_named(built: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        failed = built("follow", "--metrics-port", taken.getsockname()[1], as_json=False)
+    assert failed.exit_code == 3
+    assert "--metrics-port" in failed.err
+
+
 def test_follow_keeps_up_and_ends_when_told(
     node: Node, suite: CareLedger, deployments: Path, index: str, run: Run
 ) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     command = [sys.executable, "-m", "careledger", "index", "follow", "--index", index, "--rpc", node.url]
-    command += ["--deployments", str(deployments)]
+    command += ["--deployments", str(deployments), "--metrics-port", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARELEDGER_")}
     follower = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -163,6 +227,9 @@ def test_follow_keeps_up_and_ends_when_told(
                 break
             assert time.monotonic() < deadline, follower.poll()
             time.sleep(0.2)
+        metrics = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        assert f"careledger_index_block_number {float(suite.connection.block_number())}" in metrics
+        assert 'careledger_index_events_total{event="OrganizationAdmitted"} 3.0' in metrics
     finally:
         follower.send_signal(signal.SIGTERM)
         printed, logged = follower.communicate(timeout=FOLLOW_SECONDS)

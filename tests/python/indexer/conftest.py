@@ -7,9 +7,18 @@ from pathlib import Path
 import pytest
 from careledger.chain.connection import Connection
 from careledger.chain.development import Node
+from careledger.chain.indexer import engine
+from careledger.chain.indexer import source as sources
 from indexer.emitter import Emitter
 from indexer.world import DATABASES
 from postgres import postgres
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that failed rest for a moment, not for half a second."""
+    monkeypatch.setattr(sources, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "POLL_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 GAS = 16_000_000
+MINED_SECONDS = 30
 
 
 class Emitter:
@@ -24,7 +26,7 @@ class Emitter:
 
         compiled = testing_contract("EventEmitter")
         self._abi: list[dict[str, Any]] = compiled["abi"]
-        self._connection = connection
+        self._rpc = connection.rpc()
         self._signer = development_signer(0)
         creation = bytes.fromhex(compiled["evm"]["bytecode"]["object"])
         receipt = connection.send(self._signer, None, creation)
@@ -34,4 +36,11 @@ class Emitter:
     def emit(self, function: str, first: int, count: int) -> None:
         """Emits `count` events in a transaction of its own, in a block of its own."""
         abi = next(entry for entry in self._abi if entry.get("name") == function)
-        self._connection.send(self._signer, self.address, encode_call(abi, (first, count)), gas=GAS)
+        data = "0x" + encode_call(abi, (first, count)).hex()
+        call = {"from": self._signer.address, "to": self.address, "data": data, "gas": hex(GAS)}
+        transaction = self._rpc.call("eth_sendTransaction", call)
+        deadline = time.monotonic() + MINED_SECONDS
+        while (receipt := self._rpc.call("eth_getTransactionReceipt", transaction)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        assert receipt["status"] == "0x1"

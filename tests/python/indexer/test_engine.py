@@ -17,7 +17,7 @@ from careledger.chain.indexer.models import READ_MODELS
 from careledger.chain.indexer.tables import Schema
 from careledger.client import CareLedger
 from careledger.contract_events import KeyAdded, RoleGranted
-from careledger.errors import DatabaseError, IndexOfAnotherChain, IndexOutdated, NodeUnreachable
+from careledger.errors import DatabaseError, IndexOfAnotherChain, IndexOutdated, NodeUnreachable, ReadModelFailed
 from indexer.emitter import Emitter
 from indexer.world import DATABASES, SpoiledRpc, content, indexer, mine, request, source
 from sqlalchemy import delete, select, update
@@ -325,7 +325,7 @@ def test_a_failing_handler_leaves_nothing(chain_node: Node, emitter: Emitter, fr
     database.close()
     emitter.emit("addKeys", 0, 2)
     with indexer(url, source(chain_node.url, emitter), emitter, schema=schema) as keeper:
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ReadModelFailed, match="a handler's own fault"):
             keeper.sync()
         assert content(url, schema) == {}
         assert keeper._cursor().number == emitter.first_block - 1

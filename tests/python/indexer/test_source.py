@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,14 +26,33 @@ LIMITS = (
 )
 
 
-@pytest.fixture
-def history(connection: Connection, emitter: Emitter) -> Emitter:
+@pytest.fixture(scope="module")
+def chain_node() -> Iterator[Node]:
+    """Nothing happens on it but the history."""
+    with Node() as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def history(chain_node: Node) -> Emitter:
+    return made_history(chain_node.connect())
+
+
+def made_history(connection: Connection) -> Emitter:
     """About 300 blocks with 60 events."""
+    emitter = Emitter(connection)
     for i in range(6):
         emitter.emit("addKeys", 10 * i, 8)
         emitter.emit("retireKeys", 10 * i, 2)
         mine(connection, 40)
     return emitter
+
+
+@pytest.fixture
+def own_node() -> Iterator[Node]:
+    """For a test that has the chain go on."""
+    with Node() as node:
+        yield node
 
 
 def span(params: list[Any]) -> int:
@@ -97,8 +116,9 @@ def test_a_busy_node_is_given_time(chain_node: Node, history: Emitter, fresh: Fr
 
 
 @pytest.mark.parametrize("near", [1, 1_000])
-def test_another_node_takes_over(chain_node: Node, history: Emitter, fresh: Fresh, near: int) -> None:
-    first, second = SpoiledRpc(chain_node.url), SpoiledRpc(chain_node.url)
+def test_another_node_takes_over(own_node: Node, fresh: Fresh, near: int) -> None:
+    history = made_history(own_node.connect())
+    first, second = SpoiledRpc(own_node.url), SpoiledRpc(own_node.url)
     with indexer(fresh("sqlite"), source([first, second], history, near_blocks=near), history) as keeper:
         first.is_down = True
         assert keeper.sync().events == 60
@@ -245,11 +265,11 @@ def test_two_nodes_that_disagree_are_told(chain_node: Node, history: Emitter, fr
         assert keeper.verify() == []
 
 
-def test_a_node_that_alone_has_another_chain_does_not_take_the_index_back(
-    chain_node: Node, connection: Connection, history: Emitter, fresh: Fresh
-) -> None:
-    liar = SpoiledRpc(chain_node.url)
-    with indexer(fresh("sqlite"), source([liar, HttpRpc(chain_node.url)], history), history) as keeper:
+def test_a_node_that_alone_has_another_chain_does_not_take_the_index_back(own_node: Node, fresh: Fresh) -> None:
+    connection = own_node.connect()
+    history = made_history(connection)
+    liar = SpoiledRpc(own_node.url)
+    with indexer(fresh("sqlite"), source([liar, HttpRpc(own_node.url)], history), history) as keeper:
         keeper.sync()
         liar.spoil = other_hash
         mine(connection, 2)

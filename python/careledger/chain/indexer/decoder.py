@@ -79,7 +79,9 @@ def decode_logs(
             if decoder is not None:
                 add(decoder(log, number, index, time, address))
     except (ValueError, TypeError, LookupError, AttributeError, DecodingError) as error:
-        raise error if isinstance(error, BadLogs) else BadLogs(f"{type(error).__name__}: {error}") from None
+        if isinstance(error, BadLogs):
+            raise
+        raise BadLogs(f"log {index} of block {number}: {type(error).__name__}: {error}") from None
     return rows
 
 

@@ -21,19 +21,30 @@ from types import TracebackType
 from typing import Any
 
 import orjson
-import structlog
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from careledger.chain.database import Database
 from careledger.chain.indexer.checking import Mismatch, check
 from careledger.chain.indexer.decoder import ROW_TYPES
+from careledger.chain.indexer.metrics import Metrics
 from careledger.chain.indexer.model import Entity, Handler, Key, Row, State, Touches
 from careledger.chain.indexer.reader import EventRow, claim_of, event_row
 from careledger.chain.indexer.source import AnotherChain, Batch, Behind, Block, Head, Identity, Reorganized, Source
 from careledger.chain.indexer.tables import Schema, column_kinds, event_column_kinds
 from careledger.chain.indexer.writing import close_versions, load_versions, rows_of
 from careledger.chain.indexer.writing import insert as insert_rows
-from careledger.errors import ChainDisagrees, ChainError, IndexOfAnotherChain, IndexOutdated, NodeUnreachable
+from careledger.errors import (
+    ChainDisagrees,
+    ChainError,
+    DatabaseError,
+    IndexMissing,
+    IndexOfAnotherChain,
+    IndexOutdated,
+    NodeUnreachable,
+    ReadModelFailed,
+)
+from careledger.logs import logger
 
 __all__ = ["Indexer", "Progress", "Summary"]
 
@@ -49,7 +60,10 @@ POLL_SECONDS = 1.0
 ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 SQLITE_CACHE_KIBIBYTES = 65_536
 
-log = structlog.get_logger()
+ALONE = "SELECT pg_advisory_xact_lock(hashtext('careledger index'))"
+"""Has one indexer write at a time; SQLite does so by itself."""
+
+log = logger("indexer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +100,11 @@ class Indexer:
         schema: Schema | None = None,
         lag_patience_seconds: float = 15,
         anew: bool = False,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         """Makes the tables, if they are not there. `first_block`: the first that can have an event. A head below the
         index's is waited for `lag_patience_seconds`: a node may lag; then the chain is taken to have gone back. `anew`
-        empties the index first, whatever chain, contracts or version it is of.
+        empties the index first, whatever chain, contracts or version it is of. Metrics go to `registry`.
 
         Raises DatabaseError, DatabaseOutdated, ChainError; IndexOfAnotherChain or IndexOutdated if what is there is of
         another chain, of other contracts or by another version.
@@ -102,9 +117,10 @@ class Indexer:
         self._handlers = _handlers_of(self.schema)
         if schema is None:
             database.migrate("indexer")
-        if anew:
-            self._empty()
-        self._chain = self._require_own()
+        self._fingerprint = self.schema.fingerprint()
+        self._contracts = orjson.dumps(source.contracts).decode()
+        self._metrics = source.metrics = Metrics(registry)
+        self._chain = self._require_own(anew)
         source.expect(self._chain)
 
     # ------------------------------------------------------------------ keeping
@@ -118,8 +134,8 @@ class Indexer:
         """Brings the index to a block, by default to the head that the chain has now; until the next commit, if `stop`
         is set.
 
-        Raises ChainError if no node answers, ChainDisagrees, IndexOfAnotherChain, IndexOutdated, DatabaseError. What
-        was committed stays.
+        Raises ChainError if no node answers, ChainDisagrees, IndexOfAnotherChain, IndexOutdated, IndexMissing,
+        ReadModelFailed, DatabaseError. What was committed stays.
         """
         done = Summary(self._cursor().number)
         goal: int | None = None
@@ -135,6 +151,7 @@ class Indexer:
                 if cursor.number >= goal:
                     self._require_on_chain(cursor, head)
                     self._keep_tags(head)
+                    self._metrics.at(cursor, head.latest)
                     return replace(done, block_number=cursor.number)
                 with _rare_collections(), closing(_Ahead(self._source, cursor, goal, head.latest.number)) as batches:
                     for batch in batches:
@@ -143,6 +160,7 @@ class Indexer:
                             log.info("index.moved", by="another indexer")
                             break
                         cursor, behind_since = batch.last, None
+                        self._metrics.at(cursor, head.latest)
                         done = replace(done, block_number=cursor.number, events=done.events + len(batch.rows))
                         if progress is not None:
                             progress(Progress(cursor.number, goal, done.events))
@@ -150,6 +168,7 @@ class Indexer:
                             break
             except Reorganized:
                 back = self._go_back()
+                self._metrics.went_back(back)
                 done = replace(done, reorganizations=done.reorganizations + 1, blocks_back=done.blocks_back + back)
                 behind_since = None
             except Behind:
@@ -169,9 +188,10 @@ class Indexer:
         poll_seconds: float = POLL_SECONDS,
         progress: Callable[[Progress], None] | None = None,
     ) -> Summary:
-        """Keeps up with the chain until `stop` is set. While no node answers, or nodes disagree, it waits.
+        """Keeps up with the chain until `stop` is set. While no node answers, nodes disagree, or the database fails, it
+        waits.
 
-        Raises IndexOfAnotherChain, IndexOutdated, DatabaseError.
+        Raises IndexOfAnotherChain, IndexOutdated, IndexMissing, ReadModelFailed; at the start also DatabaseError.
         """
         done = Summary(self._cursor().number)
         pause = poll_seconds
@@ -179,9 +199,10 @@ class Indexer:
             try:
                 round_ = self.sync(progress=progress, stop=stop)
                 pause = poll_seconds
-            except (ChainError, ChainDisagrees) as error:
+            except (ChainError, ChainDisagrees, DatabaseError) as error:
                 pause = min(2 * pause, 60 * poll_seconds)
-                log.warning("chain.unavailable", problem=str(error), seconds=pause)
+                what = "database" if isinstance(error, DatabaseError) else "chain"
+                log.warning(f"{what}.unavailable", problem=str(error), seconds=pause)
             else:
                 done = Summary(
                     round_.block_number,
@@ -194,8 +215,9 @@ class Indexer:
 
     def rebuild(self, progress: Callable[[Progress], None] | None = None) -> Summary:
         """Empties the index and builds it from the chain. Raises what `sync` raises."""
-        self._empty()
-        self._chain = self._require_own()
+        self._source.expect(None)
+        self._chain = self._require_own(anew=True)
+        self._source.expect(self._chain)
         return self.sync(progress=progress)
 
     def verify(self, sample: int = 100) -> list[Mismatch]:
@@ -234,40 +256,62 @@ class Indexer:
 
     # ------------------------------------------------------------------ what the index is of
 
-    def _require_own(self) -> Identity:
+    def _require_own(self, anew: bool = False) -> Identity:
         """Begins the index, or checks that it is of this chain, these contracts and this version."""
         state = self.schema.state
         identity = self._source.identity()
-        contracts = orjson.dumps(self._source.contracts).decode()
         with self._database.read() as connection:
             found = connection.execute(select(state)).one_or_none()
-        if found is None:
-            start = self._source.block(self._first_block - 1)
-            genesis = self._source.block(0)
-            if start is None or genesis is None:
-                raise IndexOfAnotherChain(self._database.name, f"with a block {self._first_block}", str(identity))
-            with self._database.write() as connection:
-                if connection.execute(select(state)).one_or_none() is None:
-                    for block in {genesis.number: genesis, start.number: start}.values():
-                        connection.execute(insert(self.schema.block).values(**_values(block, milestone=True)))
-                    connection.execute(
-                        insert(state).values(
-                            chain_id=identity.chain_id,
-                            genesis_hash=identity.genesis_hash,
-                            fingerprint=self.schema.fingerprint(),
-                            contracts=contracts,
-                            cursor_number=start.number,
-                        )
-                    )
+        if found is None or anew:
+            self._begin(identity, anew)
             return self._require_own()
         own = Identity(found.chain_id, found.genesis_hash)
         if own != identity:
             raise IndexOfAnotherChain(self._database.name, str(own), str(identity))
-        if found.fingerprint != self.schema.fingerprint():
-            raise IndexOutdated(self._database.name, "was built by another version")
-        if found.contracts != contracts:
-            raise IndexOutdated(self._database.name, "is of other contracts")
+        self._require_same(found.fingerprint, found.contracts)
         return own
+
+    def _require_same(self, fingerprint: str, contracts: str) -> None:
+        if fingerprint != self._fingerprint:
+            raise IndexOutdated(self._database.name, "was built by another version")
+        if contracts != self._contracts:
+            raise IndexOutdated(self._database.name, "is of other contracts")
+
+    def _begin(self, identity: Identity, anew: bool) -> None:
+        """Makes the index that of a chain, before its first block, unless it is begun. `anew` empties it in the same
+        transaction: a node that does not answer, or a kill, leaves it as it was."""
+        schema, number = self.schema, self._first_block - 1
+        start, genesis = self._source.blocks([number, 0])
+        if start is None or genesis is None:
+            names = ", ".join(rpc.name for rpc in self._source.rpcs)
+            raise NodeUnreachable(names, f"no node has block {number}, after which the contracts were made")
+        with self._write() as connection:
+            if anew:
+                self._empty(connection)
+            elif connection.execute(select(schema.state.c.chain_id)).first() is not None:
+                return
+            blocks = {block.number: block for block in (genesis, start)}.values()
+            connection.execute(insert(schema.block), [_values(block, milestone=True) for block in blocks])
+            connection.execute(
+                insert(schema.state).values(
+                    chain_id=identity.chain_id,
+                    genesis_hash=identity.genesis_hash,
+                    fingerprint=self._fingerprint,
+                    contracts=self._contracts,
+                    cursor_number=start.number,
+                )
+            )
+
+    def _empty(self, connection: Connection) -> None:
+        schema = self.schema
+        tables = [*schema.events.values(), *schema.entities.values(), schema.block, schema.state]
+        if self._database.dialect == "postgresql":
+            # With `index_state` among them, which every reader looks at first, none sees half of it.
+            names = ", ".join(f'"{table.name}"' for table in tables)
+            connection.exec_driver_sql(f"TRUNCATE {names}")
+            return
+        for table in tables:
+            connection.execute(delete(table))
 
     def _cursor(self) -> Block:
         """The block that the index ends with."""
@@ -275,21 +319,17 @@ class Indexer:
             return self._cursor_in(connection)
 
     def _cursor_in(self, connection: Connection) -> Block:
+        """The block that the index ends with. Raises what says that another indexer made it another index."""
         block, state = self.schema.block, self.schema.state
-        query = select(block.c.number, block.c.hash, block.c.parent_hash, block.c.time)
-        return Block(*connection.execute(query.join(state, state.c.cursor_number == block.c.number)).one())
-
-    def _empty(self) -> None:
-        schema = self.schema
-        tables = [*schema.events.values(), *schema.entities.values(), schema.block, schema.state]
-        with self._write() as connection:
-            if self._database.dialect == "postgresql":
-                # With `index_state` among them, which every reader looks at first, none sees half of it.
-                names = ", ".join(f'"{table.name}"' for table in tables)
-                connection.exec_driver_sql(f"TRUNCATE {names}")
-                return
-            for table in tables:
-                connection.execute(delete(table))
+        query = select(block.c.number, block.c.hash, block.c.parent_hash, block.c.time, state)
+        found = connection.execute(query.join(state, state.c.cursor_number == block.c.number)).one_or_none()
+        if found is None:
+            raise IndexMissing(self._database.name)
+        own = Identity(found.chain_id, found.genesis_hash)
+        if own != self._chain:
+            raise IndexOfAnotherChain(self._database.name, str(own), str(self._chain))
+        self._require_same(found.fingerprint, found.contracts)
+        return Block(*found[:4])
 
     # ------------------------------------------------------------------ forward
 
@@ -301,11 +341,26 @@ class Indexer:
             head = self._source.head(cursor.number)
             if head.latest.number >= cursor.number:
                 return head
+            self._metrics.at(cursor, head.latest)
             if not self._is_on_chain(head.latest) or time.monotonic() >= deadline:
+                self._require_near(cursor, head)
                 log.warning("chain.shorter", head=head.latest.number, index=cursor.number)
                 raise Reorganized
             if self._source.interrupted.wait(min(POLL_SECONDS, max(0.01, self._lag_patience_seconds / 10))):
                 raise Behind
+
+    def _require_near(self, cursor: Block, head: Head) -> None:
+        """Refuses to take back what was final, and much, for a node that may merely be far behind."""
+        with self._database.read() as connection:
+            final = connection.execute(select(self.schema.state.c.finalized_number)).scalar_one()
+        number = head.latest.number
+        if final is not None and number < final and number < cursor.number - RECENT_BLOCKS:
+            names = ", ".join(rpc.name for rpc in self._source.rpcs)
+            raise NodeUnreachable(
+                names,
+                f"the last block that a node has is {number}, far below block {final}, which was final: it lags; "
+                "if the chain was set back, run `careledger index rebuild`",
+            )
 
     def _is_on_chain(self, head: Block) -> bool:
         """Whether the index knows a block, or nothing of that number."""
@@ -316,7 +371,9 @@ class Indexer:
 
     def _require_on_chain(self, cursor: Block, head: Head) -> None:
         current = head.latest if head.latest.number == cursor.number else self._source.block(cursor.number)
-        if current is None or current.hash != cursor.hash:
+        if current is None:  # the head is another node's
+            raise Behind
+        if current.hash != cursor.hash:
             raise Reorganized
 
     def _commit(self, batch: Batch, cursor: Block, head: Head) -> bool:
@@ -329,8 +386,6 @@ class Indexer:
                 by_kind[kind] = []
             by_kind[kind].append(row)
         with self._write() as connection:
-            if dialect == "postgresql":
-                connection.execute(select(schema.state.c.chain_id).with_for_update())
             if self._cursor_in(connection) != cursor:
                 return False
             for event, table in schema.events.items():
@@ -342,33 +397,41 @@ class Indexer:
             self._set_state(connection, head, cursor_number=batch.last.number)
             _reached("written")
         _reached("committed")
+        self._metrics.stored({kind.__name__: len(rows) for kind, rows in by_kind.items()})
         return True
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
         with self._database.write() as connection:
-            if self._database.dialect == "sqlite":
-                connection.exec_driver_sql(f"PRAGMA cache_size = -{SQLITE_CACHE_KIBIBYTES}")
+            is_sqlite = self._database.dialect == "sqlite"
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{SQLITE_CACHE_KIBIBYTES}" if is_sqlite else ALONE)
             yield connection
 
     def _apply(self, connection: Connection, rows: Sequence[Row], by_kind: dict[type[Any], list[Row]]) -> None:
         """Runs the read models' handlers."""
         dialect = self._database.dialect
         wanted: dict[Entity, dict[Key, None]] = {}
-        for kind, found in by_kind.items():
-            for touches, _ in self._handlers.get(kind, ()):
-                for row in found:
-                    for entity, key in touches(row):
-                        wanted.setdefault(entity, {})[key] = None
+        row: Row = None
+        try:
+            for kind, found in by_kind.items():
+                for touches, _ in self._handlers.get(kind, ()):
+                    for row in found:
+                        for entity, key in touches(row):
+                            wanted.setdefault(entity, {})[key] = None
+        except Exception as error:
+            raise _failure(row, error) from error
         state = State()
         for entity, keys in wanted.items():
             missing = state.missing(entity, keys)
             state.load(entity, missing, load_versions(connection, dialect, entity, missing))
         handlers = {kind: [handler for _, handler in found] for kind, found in self._handlers.items()}
         nothing: list[Handler] = []
-        for row in rows:
-            if run := handlers.get(type(row), nothing):
-                state.handle(row, run)
+        try:
+            for row in rows:
+                if run := handlers.get(type(row), nothing):
+                    state.handle(row, run)
+        except Exception as error:
+            raise _failure(row, error) from error
         for entity in state.entities():
             close_versions(connection, dialect, entity, state.closed(entity))
             # In the order of the index, which has them side by side then.
@@ -501,6 +564,10 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def _failure(row: Row, error: Exception) -> ReadModelFailed:
+    return ReadModelFailed(type(row).__name__, row.block_number, row.log_index, f"{type(error).__name__}: {error}")
 
 
 def _any(table: Table) -> Select[Any]:

@@ -9,7 +9,8 @@ index.verify(page.rows, HttpRpc(url))
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -22,12 +23,12 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, f
 from careledger.chain.database import Database
 from careledger.chain.indexer.checking import Claim, Mismatch, check
 from careledger.chain.indexer.decoder import to_event
-from careledger.chain.indexer.model import Entity, Key, Kind
-from careledger.chain.indexer.tables import EVENT_COLUMNS, Schema, column_kinds, event_column_kinds
+from careledger.chain.indexer.model import Entity, Key, Kind, Row
+from careledger.chain.indexer.tables import BIGINT_BITS, EVENT_COLUMNS, Schema, column_kinds, event_column_kinds
 from careledger.chain.indexer.writing import python_form, stored_form
 from careledger.chain.rpc import Rpc
 from careledger.contract_events import ContractEvent
-from careledger.errors import IndexMissing, IndexOutdated, InvalidInput
+from careledger.errors import IndexMissing, IndexOutdated, IndexWentBack, InvalidInput
 
 __all__ = ["EntityRow", "EventRow", "Index", "IndexStatus", "Page", "View", "claim_of", "event_row"]
 
@@ -36,6 +37,7 @@ Cursor = tuple[Any, ...]
 RowType = TypeVar("RowType")
 
 MOST_ROWS = 10_000
+UINT_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,10 @@ class Index:
 
     def verify(self, rows: Iterable[EventRow | EntityRow], rpc: Rpc) -> list[Mismatch]:
         """Asks a node, which need not be the index's, for the receipts that rows come from; returns what differs. Of an
-        entity's version it is the event since which it holds. Raises ChainError."""
-        return check(rpc, [claim_of(row) for row in rows])
+        entity's version it is the event since which it holds: one that concerns this entity, from one of the index's
+        contracts. Raises ChainError, DatabaseError, IndexMissing."""
+        contracts = frozenset(address.lower() for address in self.status().contracts)
+        return check(rpc, [self._claim_of(row) for row in rows], contracts, self._touched)
 
     def close(self) -> None:
         """Closes the database."""
@@ -156,6 +160,22 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _claim_of(self, row: EventRow | EntityRow) -> Claim:
+        if isinstance(row, EventRow):
+            return claim_of(row)
+        kinds = next(entity.key for entity in self.schema.entities if entity.name == row.entity)
+        key = tuple(row.key[name].lower() if kind is Kind.ADDRESS else row.key[name] for name, kind in kinds.items())
+        return Claim(row.since_block, row.since_log, row.since_transaction, entity=row.entity, key=key)
+
+    def _touched(self, kind: type[ContractEvent], row: Row) -> set[tuple[str, Key]]:
+        """The entities that an event concerns."""
+        return {
+            (entity.name, key)
+            for model in self.schema.models
+            for touches, _ in model.handlers.get(kind, ())
+            for entity, key in touches(row)
+        }
 
     def _status(self, connection: Connection) -> IndexStatus:
         state, block = self.schema.state, self.schema.block
@@ -201,7 +221,9 @@ class Index:
 class View:
     """The state after a block. Attribute: `block_number`.
 
-    A reorganization changes what a view of a block that is not final shows, from one call to the next.
+    A reorganization changes what a view of a block that is not final shows, from one call to the next. Each call raises
+    IndexWentBack while the index does not reach the view's block again, also during a rebuild; IndexMissing if there is
+    none any more; DatabaseError.
     """
 
     def __init__(self, index: Index, block_number: int) -> None:
@@ -219,7 +241,7 @@ class View:
             select(table.c.block_time).where(table.c.block_number == self.block_number).limit(1)
             for table in self._schema.events.values()
         ]
-        with self._database.read() as connection:
+        with self._read() as connection:
             for query in queries:
                 time = connection.execute(query).scalar_one_or_none()
                 if time is not None:
@@ -260,7 +282,7 @@ class View:
         query = self._filtered(select(*[table.c[name] for name in kinds]), table.c, kinds, filters)
         query = query.where(table.c.since_block <= self.block_number)
         if after is not None:
-            query = query.where(tuple_(table.c.since_block, table.c.since_log) > tuple_(*after))
+            query = query.where(tuple_(table.c.since_block, table.c.since_log) > tuple_(*_checked_place(after)))
         query = query.order_by(table.c.since_block, table.c.since_log)
         page = self._entity_page(entity, query, limit)
         last = page.rows[-1] if page.next is not None else None
@@ -283,7 +305,10 @@ class View:
         query = self._filtered(select(*[table.c[name] for name in kinds]), table.c, kinds, filters)
         query = query.where(table.c.block_number <= self.block_number)
         limit = _checked_limit(limit)
-        with self._database.read() as connection:
+        for name, time in (("from_time", from_time), ("to_time", to_time)):
+            if time is not None:
+                self._stored(name, Kind.INTEGER, time)
+        with self._read() as connection:
             # The table is in the order of block numbers: the blocks known around a time narrow it down.
             block = self._schema.block
             if from_time is not None:
@@ -296,7 +321,7 @@ class View:
                 if past is not None:
                     query = query.where(table.c.block_number < past)
             if after is not None:
-                query = query.where(tuple_(table.c.block_number, table.c.log_index) > tuple_(*after))
+                query = query.where(tuple_(table.c.block_number, table.c.log_index) > tuple_(*_checked_place(after)))
             query = query.order_by(table.c.block_number, table.c.log_index).limit(limit + 1)
             found = connection.execute(query).all()
         rows = [event_row(kind, row, self._database.dialect) for row in found[:limit]]
@@ -308,10 +333,21 @@ class View:
         table = self._schema.entities[entity]
         query = self._filtered(select(func.count()), table.c, column_kinds(entity), filters)
         query = query.where(table.c.since_block <= self.block_number, self._is_open(table.c))
-        with self._database.read() as connection:
+        with self._read() as connection:
             return int(connection.execute(query).scalar_one())
 
     # ------------------------------------------------------------------ inner
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """A transaction in which the index has the view's block."""
+        with self._database.read() as connection:
+            last = connection.execute(select(self._schema.state.c.cursor_number)).scalar_one_or_none()
+            if last is None:
+                raise IndexMissing(self._database.name)
+            if last < self.block_number:
+                raise IndexWentBack(self.block_number, last)
+            yield connection
 
     def _entity(self, entity: Entity | str) -> Entity:
         found = next((known for known in self._schema.entities if entity in (known, known.name)), None)
@@ -334,19 +370,29 @@ class View:
             if name not in kinds:
                 raise InvalidInput("filter", name, f"is none of {', '.join(kinds)}")
             if isinstance(value, (list, tuple, set, frozenset)):
-                values = [self._stored(kinds[name], item) for item in value]
+                values = [self._stored(name, kinds[name], item) for item in value]
                 query = query.where(columns[name].in_(values) if values else false())
             elif value is None:
                 query = query.where(columns[name].is_(None))
             else:
-                query = query.where(columns[name] == self._stored(kinds[name], value))
+                query = query.where(columns[name] == self._stored(name, kinds[name], value))
         return query
 
-    def _stored(self, kind: Kind, value: Any) -> Any:
-        if kind is Kind.ADDRESS and isinstance(value, str):
-            return value.lower()
-        if kind is Kind.UINT and self._database.dialect == "postgresql" and value is not None:
-            return Decimal(int(value))  # as an int it would be sent as one of 64 bits
+    def _stored(self, name: str, kind: Kind, value: Any) -> Any:
+        """A value as its column has it. Raises InvalidInput for one that the column cannot have."""
+        if value is None:
+            return None
+        if kind in {Kind.TEXT, Kind.ADDRESS}:
+            value = _checked_text(name, value)
+            return value.lower() if kind is Kind.ADDRESS else value
+        if kind in {Kind.INTEGER, Kind.UINT}:
+            value = _checked_integer(name, value, BIGINT_BITS if kind is Kind.INTEGER else UINT_BITS)
+            if kind is Kind.UINT and self._database.dialect == "postgresql":
+                return Decimal(value)  # as an int it would be sent as one of 64 bits
+        elif kind is Kind.BOOL and value not in (0, 1):
+            raise InvalidInput(name, str(value), "must be true or false")
+        elif kind is Kind.BOOL:
+            return bool(value)
         form = stored_form(kind, self._database.dialect)
         return value if form is None else form(value)
 
@@ -364,8 +410,8 @@ class View:
 
     def _after(self, columns: Sequence[Column[Any]], kinds: Sequence[Kind], key: Sequence[Any]) -> ColumnElement[bool]:
         values: list[Any] = []
-        for kind, value in zip(kinds, key, strict=True):
-            stored = self._stored(kind, value)
+        for column, kind, value in zip(columns, kinds, key, strict=True):
+            stored = self._stored(column.name, kind, value)
             if kind is Kind.UINT and self._database.dialect == "sqlite":
                 values.append(len(stored))
             values.append(stored)
@@ -376,7 +422,7 @@ class View:
         kinds = column_kinds(entity)
         forms = {name: form for name, kind in kinds.items() if (form := python_form(kind, self._database.dialect))}
         addresses = [name for name, kind in kinds.items() if kind is Kind.ADDRESS]
-        with self._database.read() as connection:
+        with self._read() as connection:
             found = connection.execute(query.limit(limit + 1)).all()
         rows = []
         for raw in found[:limit]:
@@ -412,11 +458,36 @@ def event_row(kind: type[ContractEvent], row: Sequence[Any], dialect: Literal["s
     return EventRow(to_event(kind, values), number, log_index, time, transaction_hash, to_checksum_address(address))
 
 
-def claim_of(row: EventRow | EntityRow) -> Claim:
-    """What a row says about the chain. Of an entity's version it is the event since which it holds."""
-    if isinstance(row, EventRow):
-        return Claim(row.block_number, row.log_index, row.transaction_hash, row.address.lower(), row.event)
-    return Claim(row.since_block, row.since_log, row.since_transaction)
+def claim_of(row: EventRow) -> Claim:
+    """What an event's row says about the chain."""
+    return Claim(row.block_number, row.log_index, row.transaction_hash, row.address.lower(), row.event)
+
+
+def _checked_text(name: str, value: Any) -> str:
+    """Text, or a number as text. Raises InvalidInput for what no database can hold."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(name, ascii(value), "is no text") from None
+    if "\0" in text:
+        raise InvalidInput(name, text, "has a zero character, which nothing in the index has")
+    return text
+
+
+def _checked_integer(name: str, value: Any, bits: int) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= bits:
+        value = int(value)
+    if not isinstance(value, int) or abs(value) >= 1 << bits:
+        raise InvalidInput(name, str(value), f"must be an integer of at most {bits} bits")
+    return int(value)
+
+
+def _checked_place(after: Cursor) -> tuple[int, int]:
+    """A block's number and the index of a log, after which a page begins."""
+    if len(after) != 2:
+        raise InvalidInput("after", str(after), "must be what the page before gave as `next`")
+    return _checked_integer("after", after[0], BIGINT_BITS), _checked_integer("after", after[1], BIGINT_BITS)
 
 
 def _checked_limit(limit: int) -> int:

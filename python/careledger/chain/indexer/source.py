@@ -13,21 +13,23 @@ cannot answer for a block that it does not have. What is checked of every batch:
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import structlog
 from eth_utils.crypto import keccak
 
 from careledger.chain.indexer.decoder import DECODERS, BadLogs, Log, decode_logs
+from careledger.chain.indexer.metrics import Metrics
 from careledger.chain.indexer.model import Row
 from careledger.chain.indexer.tables import BIGINT_BITS
 from careledger.chain.rpc import Answer, Call, HttpRpc, Rpc, RpcError, quantity
 from careledger.errors import ChainDisagrees, ChainError, ConfigurationError, NodeBusy, NodeRefused, NodeUnreachable
+from careledger.logs import logger
 
 __all__ = ["AnotherChain", "Batch", "Behind", "Block", "Head", "Identity", "Reorganized", "Source"]
 
@@ -47,7 +49,17 @@ ATTEMPTS = 40
 BLOOM_BITS = 2048
 HASH_TEXT = 66
 
-log = structlog.get_logger()
+TOO_MANY_REQUESTS = 429
+TOO_FAST = re.compile(
+    r"rate.?limit|too many requests|(requests|units|queries) per (second|minute|day)|throughput|daily request|quota",
+    re.IGNORECASE,
+)
+"""Errors of a call that ask for fewer requests, not for a narrower range."""
+
+BUSY_BEFORE_HALVING = 4
+"""So often a busy node is given time before its range is halved too."""
+
+log = logger("indexer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +153,10 @@ class _Node:
     span: int = FIRST_SPAN_BLOCKS
     ceiling: int = MOST_SPAN_BLOCKS
     good_batches: int = 0
-    pause_seconds: float = FIRST_PAUSE_SECONDS
+    busy: int = 0
+    pause_seconds: float = field(default_factory=lambda: FIRST_PAUSE_SECONDS)
     ready_at: float = 0.0
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def is_ready(self) -> bool:
@@ -157,7 +171,14 @@ class _Node:
             pause = error.retry_after_seconds
         self.ready_at = time.monotonic() + pause
         self.pause_seconds = min(self.pause_seconds * 2, LAST_PAUSE_SECONDS)
+        self.metrics.failed(self.rpc.name, _kind(error))
         log.warning("node.set_aside", node=self.rpc.name, seconds=pause, problem=str(error))
+
+    def was_busy(self, asked: int) -> None:
+        """The node asks for fewer requests. It may mean that there was too much in one."""
+        self.busy += 1
+        if self.busy % BUSY_BEFORE_HALVING == 0:
+            self.halve(asked)
 
     def halve(self, asked: int) -> None:
         """The node did not give so many blocks at once."""
@@ -167,6 +188,7 @@ class _Node:
 
     def adapt(self, asked: int, found: int, target: int) -> None:
         """The node gave so many logs for so many blocks."""
+        self.busy = 0
         self.good_batches += 1
         if self.good_batches % CAUTIOUS_BATCHES == 0:
             self.ceiling = min(self.ceiling * 2, MOST_SPAN_BLOCKS)
@@ -204,6 +226,8 @@ class Source:
         self._address_blooms = [_bloom(address) for address in self.contracts]
         self._topic_blooms = [_bloom(topic) for topic in DECODERS]
         self._identity: Identity | None = None
+        self._answered: _Node | None = None
+        self._metrics = Metrics()
 
     @classmethod
     def open(cls, urls: Sequence[str], contracts: Iterable[str]) -> Source:
@@ -213,6 +237,16 @@ class Source:
     @property
     def rpcs(self) -> list[Rpc]:
         return [node.rpc for node in self._nodes]
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._metrics
+
+    @metrics.setter
+    def metrics(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        for node in self._nodes:
+            node.metrics = metrics
 
     def expect(self, identity: Identity | None) -> None:
         """From now on a node of another chain is left out; None for any chain."""
@@ -242,12 +276,19 @@ class Source:
         return max(heads, key=lambda head: head.latest.number) if heads else self._first(self._head_of)
 
     def block(self, number: int) -> Block | None:
-        """A block's header; None if the node has none of that number. Raises ChainError."""
-        return self._first(lambda node: _blocks(node.rpc, [number])[0])
+        """A block's header; None if no node has it. Raises ChainError."""
+        return self.blocks([number])[0]
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
-        """The headers of several. Raises ChainError."""
-        return self._first(lambda node: _blocks(node.rpc, numbers))
+        """The headers of several, the highest first, by a node that has that one, if any has it. Raises ChainError."""
+
+        def attempt(node: _Node) -> list[Block | None]:
+            found = _blocks(node.rpc, numbers)
+            if found[0] is None and any(self._has(other, numbers[0]) for other in self._others(node)):
+                raise _Lags(f"it does not have block {numbers[0]}")
+            return found
+
+        return self._first(attempt)
 
     def ask(self, question: Callable[[Rpc], Result]) -> Result:
         """What a question gives at the first node that answers it. Raises ChainError."""
@@ -292,6 +333,9 @@ class Source:
                     node.failed(error)
                 else:
                     node.pause_seconds = FIRST_PAUSE_SECONDS
+                    if self._answered not in (None, node):
+                        self._metrics.failed_over()
+                    self._answered = node
                     return result
             if errors and all(isinstance(problem, _Lags) for problem in errors.values()):
                 raise Behind
@@ -314,6 +358,13 @@ class Source:
 
     def _others(self, node: _Node) -> list[_Node]:
         return [other for other in self._nodes if other is not node and other.is_ready]
+
+    def _has(self, node: _Node, number: int) -> bool:
+        try:
+            return _blocks(node.rpc, [number])[0] is not None
+        except (ChainError, _Unfit) as error:
+            node.failed(error)
+            return False
 
     def _is_known_elsewhere(self, node: _Node, block: Block, to: int) -> bool:
         """Whether another node that is not behind has a block on its chain."""
@@ -372,17 +423,22 @@ class Source:
             query = {"address": list(self.contracts), "fromBlock": hex(first), "toBlock": hex(last)}
             header: Call = ("eth_getBlockByNumber", [hex(last), False])
             try:
-                answers = node.rpc.batch([before, header, ("eth_getLogs", [query]), header])
-            except (NodeUnreachable, NodeBusy):
+                # Between the two headers the chain has the range's last block: `before` is that block's ancestor.
+                answers = node.rpc.batch([header, ("eth_getLogs", [query]), before, header])
+            except NodeBusy:
+                node.was_busy(asked)
+                raise
+            except NodeUnreachable:
                 node.halve(asked)  # it may have been too much
                 raise
-            logs = answers[2]
+            logs = answers[1]
             if isinstance(logs, RpcError):
+                self._heed_rate(node, logs, asked)
                 if asked == 1:
                     raise NodeRefused("eth_getLogs", logs.code, logs.message)
                 node.halve(asked)
                 continue
-            start, block, again = (_header(answers[i]) for i in (0, 1, 3))
+            block, start, again = (_header(answers[i]) for i in (0, 2, 3))
             if start is not None and start.hash != after.hash:
                 raise Reorganized
             if start is None or block is None or again is None:
@@ -390,6 +446,8 @@ class Source:
             if block != again:
                 continue
             rows = self._decoded(node, logs, first, block)
+            if rows and not after.time <= rows[0].block_time <= rows[-1].block_time <= block.time:
+                raise _Unfit(f"its logs of the blocks {first} to {last} have times that the blocks do not have")
             self._confirm(node, block)
             node.adapt(asked, len(logs), self._batch_logs)
             return Batch(first, (block,), rows, is_near=False)
@@ -429,7 +487,7 @@ class Source:
                     raise Reorganized
                 raise _Unfit(f"its block {block.number} is not the child of its block {previous.number}")
             blocks.append(block)
-            blooms.append(int(answer.get("logsBloom") or "0x0", 16))
+            blooms.append(_filter(answer))
             previous = block
         logs: list[Log] = []
         for block, bloom, found in zip(blocks, blooms, self._logs_of(node, blocks, asked), strict=True):
@@ -446,16 +504,26 @@ class Source:
         calls = [self._logs_call(block) for block in blocks]
         try:
             answers = node.rpc.batch(calls)
-        except (NodeUnreachable, NodeBusy):
+        except NodeBusy:
+            node.was_busy(asked)
+            raise
+        except NodeUnreachable:
             node.halve(asked)
             raise
         for answer in answers:
             if isinstance(answer, RpcError):
+                self._heed_rate(node, answer, asked)
                 node.halve(asked)
                 raise NodeRefused("eth_getLogs", answer.code, answer.message)
             if not isinstance(answer, list):
                 raise _Unfit("its answer to eth_getLogs is no list")
         return answers
+
+    def _heed_rate(self, node: _Node, error: RpcError, asked: int) -> None:
+        """Raises NodeBusy for an error that asks for fewer requests."""
+        if error.code == TOO_MANY_REQUESTS or TOO_FAST.search(error.message):
+            node.was_busy(asked)
+            raise NodeBusy(node.rpc.name, error.message)
 
     def _logs_call(self, block: Block) -> Call:
         return ("eth_getLogs", [{"address": list(self.contracts), "blockHash": block.hash}])
@@ -478,14 +546,17 @@ class Source:
             return
         for other in [*self._others(node), node]:
             try:
-                (answer,) = other.rpc.batch([self._logs_call(block)])
+                # One that does not have the block, or not any more, may say that there is none.
+                header: Call = ("eth_getBlockByHash", [block.hash, False])
+                answer, holds = other.rpc.batch([self._logs_call(block), header])
             except ChainError as error:
                 other.failed(error)
                 continue
-            if isinstance(answer, list):
+            if isinstance(answer, list) and isinstance(holds, dict):
                 if answer:
                     raise _Unfit(f"it gave no logs of block {block.number}, and there are")
                 return
+        raise _Lags(f"it does not have block {block.number} any more")
 
 
 def _bloom(value: str) -> int:
@@ -495,6 +566,25 @@ def _bloom(value: str) -> int:
     for i in (0, 2, 4):
         bits |= 1 << (int.from_bytes(digest[i : i + 2], "big") % BLOOM_BITS)
     return bits
+
+
+def _kind(error: Exception) -> str:
+    kinds = (
+        (NodeBusy, "busy"),
+        (NodeUnreachable, "unreachable"),
+        (NodeRefused, "refused"),
+        (_Lags, "behind"),
+        (_OtherChain, "foreign"),
+    )
+    return next((word for kind, word in kinds if isinstance(error, kind)), "unfit")
+
+
+def _filter(answer: Any) -> int:
+    """A block's bloom filter; 0 if it has none. Raises _Unfit."""
+    try:
+        return quantity(answer.get("logsBloom") or "0x0")
+    except ValueError:
+        raise _Unfit("its answer to eth_getBlockByNumber has no bloom filter") from None
 
 
 def _identity_of(node: _Node) -> Identity:

@@ -63,6 +63,7 @@ class Entry:
     underpriced: bool = False
     is_held_back: bool = False  # whether the node's pool seems to hold it as if a nonce before it were missing
     missing_since: float | None = None
+    _worst: tuple[int, int] = (0, 0)  # how many attempts it was reckoned from, and the most that they can cost
 
     @property
     def last(self) -> Sent:
@@ -72,7 +73,9 @@ class Entry:
     @property
     def worst_wei(self) -> int:
         """The most that it can cost."""
-        return worst_wei(self.attempts, self.value_wei)
+        if self._worst[0] != len(self.attempts):
+            self._worst = (len(self.attempts), worst_wei(self.attempts, self.value_wei))
+        return self._worst[1]
 
 
 @dataclass(slots=True, eq=False)

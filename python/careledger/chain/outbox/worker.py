@@ -351,9 +351,11 @@ class Worker:
             for address in changes.reload:
                 self._lanes[address] = self._claims.reload(connection, self._lanes[address])
             for lane in self._lanes.values():
-                self._claims.refresh(connection, lane, limit)
+                if polled or len(lane.queue) < self.policy.batch_size:
+                    self._claims.refresh(connection, lane, limit)
         self._watching.finished()
-        self._poll_at = now + QUEUE_POLL_SECONDS
+        if polled:
+            self._poll_at = now + QUEUE_POLL_SECONDS
         for lane in touched:
             lane.touched, lane.lease_at = False, now
         if changes.signed:

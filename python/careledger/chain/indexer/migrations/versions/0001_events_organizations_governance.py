@@ -570,6 +570,7 @@ def upgrade() -> None:
         sa.Column("data", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("operation_id", "nonce", "since_block", "since_log", name="governance_operation_pkey"),
     )
+    op.create_index("governance_operation_by_state", "governance_operation", ["state"], unique=False)
     op.create_index("governance_operation_since", "governance_operation", ["since_block"], unique=False)
     op.create_index(
         "governance_operation_until",
@@ -685,6 +686,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("organization", "since_block", "since_log", name="organization_pkey"),
     )
+    op.create_index("organization_by_controller", "organization", ["controller"], unique=False)
     op.create_index("organization_since", "organization", ["since_block"], unique=False)
     op.create_index(
         "organization_until",
@@ -729,6 +731,9 @@ def upgrade() -> None:
         sa.Column("organization", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("scheme", "value", "since_block", "since_log", name="organization_identifier_pkey"),
     )
+    op.create_index(
+        "organization_identifier_by_organization", "organization_identifier", ["organization"], unique=False
+    )
     op.create_index("organization_identifier_since", "organization_identifier", ["since_block"], unique=False)
     op.create_index(
         "organization_identifier_until",
@@ -756,6 +761,7 @@ def upgrade() -> None:
         sa.Column("reporter", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("key", "since_block", "since_log", name="organization_key_pkey"),
     )
+    op.create_index("organization_key_by_organization", "organization_key", ["organization"], unique=False)
     op.create_index("organization_key_since", "organization_key", ["since_block"], unique=False)
     op.create_index(
         "organization_key_until",
@@ -833,6 +839,7 @@ def upgrade() -> None:
         sa.Column("delay_seconds_before", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("role", "account", "since_block", "since_log", name="role_member_pkey"),
     )
+    op.create_index("role_member_by_account", "role_member", ["account"], unique=False)
     op.create_index("role_member_since", "role_member", ["since_block"], unique=False)
     op.create_index(
         "role_member_until",
