@@ -86,7 +86,7 @@ class HttpRpc:
         self._batch_limit = self._most_calls = batch_limit
         self._batches_taken = 0
         self._most_bytes = most_bytes
-        self._sessions = threading.local()
+        self._lines = threading.local()
 
     def batch(self, calls: Sequence[Call]) -> list[Answer]:
         answers: list[Answer] = []
@@ -121,7 +121,7 @@ class HttpRpc:
         ]
         content = orjson.dumps(bodies if len(bodies) > 1 else bodies[0])
         try:
-            response = self._session().post(self._url, data=content, timeout=self._timeout_seconds, stream=True)
+            response = self._send(content)
             body = self._read(response)
         except requests.RequestException as error:
             raise NodeUnreachable(self.name, type(error).__name__) from None
@@ -169,13 +169,31 @@ class HttpRpc:
                 answers[index] = _answer(entry)
         return answers
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._sessions, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.headers["Content-Type"] = "application/json"
-            self._sessions.session = session
-        return session
+    def _send(self, content: bytes) -> requests.Response:
+        """One request by the adapter of `requests`: what a session looks up for each is looked up once for a thread."""
+        line: _Line | None = getattr(self._lines, "line", None)
+        if line is None:
+            line = self._lines.line = _line(self._url)
+        request = line.request.copy()
+        request.prepare_body(content, None)
+        return line.adapter.send(request, stream=True, timeout=self._timeout_seconds, **line.settings)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A thread's open connection, the request without its body, and what the environment says of proxies and TLS."""
+
+    adapter: requests.adapters.BaseAdapter
+    request: requests.PreparedRequest
+    settings: dict[str, Any]
+
+
+def _line(url: str) -> _Line:
+    session = requests.Session()
+    request = session.prepare_request(requests.Request("POST", url, headers={"Content-Type": "application/json"}))
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    settings = {name: found[name] for name in ("verify", "cert", "proxies")}
+    return _Line(session.get_adapter(url), request, settings)
 
 
 def quantity(value: Any) -> int:

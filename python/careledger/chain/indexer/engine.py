@@ -10,7 +10,6 @@ A batch is in the database as a whole or not at all, with the cursor: after any 
 
 from __future__ import annotations
 
-import gc
 import queue
 import threading
 import time
@@ -34,6 +33,7 @@ from careledger.chain.indexer.source import AnotherChain, Batch, Behind, Block, 
 from careledger.chain.indexer.tables import Schema, column_kinds, event_column_kinds
 from careledger.chain.indexer.writing import close_versions, load_versions, rows_of
 from careledger.chain.indexer.writing import insert as insert_rows
+from careledger.chain.memory import rare_collections
 from careledger.errors import (
     ChainDisagrees,
     ChainError,
@@ -57,7 +57,6 @@ MILESTONE_BLOCKS = 256
 
 ANCESTORS_AT_ONCE = 100
 POLL_SECONDS = 1.0
-ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 SQLITE_CACHE_KIBIBYTES = 65_536
 
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('careledger index'))"
@@ -153,7 +152,7 @@ class Indexer:
                     self._keep_tags(head)
                     self._metrics.at(cursor, head.latest)
                     return replace(done, block_number=cursor.number)
-                with _rare_collections(), closing(_Ahead(self._source, cursor, goal, head.latest.number)) as batches:
+                with rare_collections(), closing(_Ahead(self._source, cursor, goal, head.latest.number)) as batches:
                     for batch in batches:
                         _reached("fetched")
                         if not self._commit(batch, cursor, head):
@@ -553,17 +552,6 @@ class _Ahead:
 
 def _reached(point: str) -> None:
     """Nothing. Tests put a kill here: `fetched`, `written` (before the commit), `committed`."""
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Python's search for cycles, which costs as much as all the rest where so many rows come and go, is made rare."""
-    before = gc.get_threshold()
-    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _failure(row: Row, error: Exception) -> ReadModelFailed:

@@ -21,6 +21,7 @@ from typing import IO
 from prometheus_client import CollectorRegistry
 
 from careledger.chain.connection import LOCAL_CHAIN_IDS
+from careledger.chain.memory import rare_collections
 from careledger.chain.outbox.claims import Claims, LeaseLost
 from careledger.chain.outbox.estimation import Estimation
 from careledger.chain.outbox.fees import quote
@@ -133,24 +134,26 @@ class Worker:
         """Works until every record of the signers' senders is final, or time is up. Raises what `step` raises."""
         started = time.monotonic()
         final = 0
-        while True:
-            progress = self._tick()
-            final += progress.final
-            late = timeout_seconds is not None and time.monotonic() - started > timeout_seconds
-            idle = not (progress or progress.waiting or self._tasks.running)
-            waiting = self._outbox.store.waiting(list(self._signers)) if idle or late else 1
-            if late or not waiting:
-                seconds = time.monotonic() - started
-                return Summary(not waiting, final, waiting, seconds, self._outbox.counts())
+        with rare_collections():
+            while True:
+                progress = self._tick()
+                final += progress.final
+                late = timeout_seconds is not None and time.monotonic() - started > timeout_seconds
+                idle = not (progress or progress.waiting or self._tasks.running)
+                waiting = self._outbox.store.waiting(list(self._signers)) if idle or late else 1
+                if late or not waiting:
+                    seconds = time.monotonic() - started
+                    return Summary(not waiting, final, waiting, seconds, self._outbox.counts())
 
     def run(self, stop: threading.Event) -> None:
         """Works until told to stop. A database that fails is tried again. Raises OutboxOfAnotherChain, WrongChain."""
-        while not stop.is_set():
-            try:
-                self._tick()
-            except DatabaseError as error:
-                self._telemetry.event("database.trouble", problem=str(error))
-                stop.wait(self.policy.poll_seconds)
+        with rare_collections():
+            while not stop.is_set():
+                try:
+                    self._tick()
+                except DatabaseError as error:
+                    self._telemetry.event("database.trouble", problem=str(error))
+                    stop.wait(self.policy.poll_seconds)
 
     def close(self) -> None:
         """Gives the leases back (if the database is away, they run out), and waits for what is under way: bytes that
