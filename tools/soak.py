@@ -45,7 +45,7 @@ from careledger.chain.values import encode_call  # noqa: E402
 from careledger.client import CareLedger  # noqa: E402
 from careledger.contract_enums import Reason  # noqa: E402
 from careledger.contract_events import MetadataCommitted  # noqa: E402
-from careledger.errors import WrongState  # noqa: E402
+from careledger.errors import NodeRefused, WrongState  # noqa: E402
 from careledger.identity import Admission, MemberRole  # noqa: E402
 from careledger.identity.identifiers import organization_id  # noqa: E402
 from outbox.counting import CountingContract, call_of  # noqa: E402
@@ -248,7 +248,11 @@ class Soak:
         most = min(MOST_BLOCKS_BACK, self.head() - self.first_block)
         if most < 1:
             return 0
-        self.call(method, self.random.randint(1, most), *parameters)
+        try:
+            self.call(method, self.random.randint(1, most), *parameters)
+        except NodeRefused:  # Anvil no longer has the state of the block before
+            self.counts["refused by Anvil"] += 1
+            return 0
         return 1
 
     def _drop(self) -> int:
