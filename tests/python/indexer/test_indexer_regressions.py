@@ -364,7 +364,8 @@ def test_a_bloom_filter_that_is_none(chain: Chain, fresh: Fresh, bloom: Any) -> 
 
 
 def test_times_of_logs_that_the_blocks_do_not_have(fresh: Fresh) -> None:
-    chain, url = Chain(), fresh("sqlite")
+    """An Anvil that had loaded its state was seen to give such ones: the headers then tell the times."""
+    chain, url, honest = Chain(), fresh("sqlite"), fresh("sqlite")
     chain.mine(keys=1, count=10)
     chain.mine(count=100)
     node = ChainRpc(chain)
@@ -372,11 +373,13 @@ def test_times_of_logs_that_the_blocks_do_not_have(fresh: Fresh) -> None:
     def spoil(method: str, params: list[Any], answer: Answer) -> Answer:
         return [{**log, "blockTimestamp": "0x0"} for log in answer] if method == "eth_getLogs" else answer
 
+    with indexer(honest, ChainRpc(chain)) as keeper:
+        keeper.sync()
     with indexer(url, node) as keeper:
         node.spoil = spoil
-        with pytest.raises(ChainError, match="times"):
-            keeper.sync()
-    assert content(url) == {}
+        keeper.sync()
+    assert content(honest)
+    assert content(url) == content(honest)
 
 
 RATE_LIMITS = (

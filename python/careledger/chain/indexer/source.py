@@ -447,17 +447,19 @@ class Source:
                 continue
             rows = self._decoded(node, logs, first, block)
             if rows and not after.time <= rows[0].block_time <= rows[-1].block_time <= block.time:
-                raise _Unfit(f"its logs of the blocks {first} to {last} have times that the blocks do not have")
+                rows = self._decoded(node, logs, first, block, by_headers=True)
             self._confirm(node, block)
             node.adapt(asked, len(logs), self._batch_logs)
             return Batch(first, (block,), rows, is_near=False)
         raise _Unfit(f"its chain changed each time that it was asked for the blocks after {after.number}")
 
-    def _decoded(self, node: _Node, logs: Answer, first: int, last: Block) -> list[Row]:
+    def _decoded(self, node: _Node, logs: Answer, first: int, last: Block, by_headers: bool = False) -> list[Row]:
+        """The rows of a range's logs. `by_headers` asks for the headers of their blocks even if they name times: some
+        nodes give times there that the blocks do not have."""
         if not isinstance(logs, list):
             raise _Unfit("its answer to eth_getLogs is no list")
         hashes, times = {last.number: last.hash}, None
-        if logs and (not isinstance(logs[0], dict) or logs[0].get("blockTimestamp") is None):
+        if logs and (by_headers or not isinstance(logs[0], dict) or logs[0].get("blockTimestamp") is None):
             times = {}
             try:
                 numbers = list(dict.fromkeys(int(entry["blockNumber"], 16) for entry in logs))
