@@ -294,8 +294,10 @@ def kill_and_resume(kills: int, kills_on_a_chain: int, folder: Path, seed: int, 
     aim = aims(random.Random(seed))
     killed: collections.Counter[str] = collections.Counter()
     chunks_in_all = 0
-    while killed.total() < kills:
-        prefix = f"killed-{killed.total()}"
+    for chain in itertools.count():
+        if killed.total() == kills:
+            break
+        prefix = f"killed-{chain}"
         url = f"sqlite:///{folder / f'{prefix}.db'}"
         admissions = few(TRANSACTIONS * ORGANIZATIONS_OF_ONE, prefix, IDENTIFIERS)
         with Node(options=("--block-time", BLOCK_SECONDS)) as node:
