@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from careledger.chain.indexer.source import _bloom
+from careledger.chain.indexer.blocks import bloom_bits
 from careledger.chain.rpc import Answer, Call, RpcError, quantity
 from careledger.contract_events import KeyAdded
 from careledger.errors import NodeRefused, NodeUnreachable
@@ -14,7 +14,7 @@ from careledger.errors import NodeRefused, NodeUnreachable
 CONTRACT = "0x" + "11" * 20
 CHAIN_ID = 77
 FINAL_DEPTH = 64
-BLOOM = _bloom(CONTRACT) | _bloom(KeyAdded.TOPIC)
+BLOOM = bloom_bits(CONTRACT) | bloom_bits(KeyAdded.TOPIC)
 
 Block = dict[str, Any]
 Hook = Callable[[str, list[Any]], None]

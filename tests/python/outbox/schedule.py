@@ -9,10 +9,10 @@ from collections import Counter
 
 from careledger.chain.outbox import FINAL, Outbox, State
 from careledger.errors import WrongState
-from outbox.stand import SETTLE_SECONDS, Stand, is_final, stand
+from outbox.stand import SETTLE_SECONDS, Count, Stand, is_final, stand
 from outbox.worker_process import Orders, WorkerProcess, working
 
-__all__ = ["run_schedule", "seeds"]
+__all__ = ["play", "run_schedule", "seeds"]
 
 SENDERS = (0, 1)
 ACTIONS = {
@@ -60,6 +60,15 @@ def seeds(count: int, fixed: bool) -> list[int]:
     if named:
         return [int(named)]
     return list(range(1, count + 1)) if fixed else [random.SystemRandom().randrange(2**32) for _ in range(count)]
+
+
+def play(seed: int, database_url: str, record_property: Count) -> None:
+    """Runs a schedule, and counts it and its faults in the summary of the run."""
+    record_property("seed", seed)
+    counts = run_schedule(seed, database_url)
+    record_property("counted: outbox, random schedules", 1)
+    for name, count in counts.items():
+        record_property(f"counted: outbox, random schedules, {name}", count)
 
 
 def run_schedule(seed: int, database_url: str) -> Counter[str]:

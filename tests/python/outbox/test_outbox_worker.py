@@ -225,8 +225,8 @@ def test_a_signer_without_raw_signing_signs_as_well(bench: Bench) -> None:
                 raise SignerError("remote", "is away")
             return self._signer.sign_transaction(transaction)
 
-        def sign_typed_data(self, typed_data: dict[str, Any]) -> bytes:
-            raise NotImplementedError
+        def sign_typed_data(self, _typed_data: dict[str, Any]) -> bytes:
+            raise SignerError("remote", "signs transactions only")
 
         def describe(self) -> str:
             return "remote"

@@ -24,12 +24,13 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from careledger.chain.database import Database
+from careledger.chain.indexer.blocks import Block, Head, Identity
 from careledger.chain.indexer.checking import Mismatch, check
 from careledger.chain.indexer.decoder import ROW_TYPES
 from careledger.chain.indexer.metrics import Metrics
 from careledger.chain.indexer.model import Entity, Handler, Key, Row, State, Touches
 from careledger.chain.indexer.reader import EventRow, claim_of, event_row
-from careledger.chain.indexer.source import AnotherChain, Batch, Behind, Block, Head, Identity, Reorganized, Source
+from careledger.chain.indexer.source import AnotherChain, Batch, Behind, Reorganized, Source
 from careledger.chain.indexer.tables import Schema, column_kinds, event_column_kinds
 from careledger.chain.indexer.writing import close_versions, load_versions, rows_of
 from careledger.chain.indexer.writing import insert as insert_rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 if TYPE_CHECKING:
-    from careledger.chain.indexer.source import Block
+    from careledger.chain.indexer.blocks import Block
 
 __all__ = ["Metrics"]
 

@@ -19,19 +19,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from eth_utils.crypto import keccak
-
+from careledger.chain.indexer.blocks import (
+    Block,
+    Head,
+    Identity,
+    Unfit,
+    block_in,
+    bloom_bits,
+    bloom_in,
+    header_in,
+    identity_in,
+    read_blocks,
+)
 from careledger.chain.indexer.decoder import DECODERS, BadLogs, Log, decode_logs
 from careledger.chain.indexer.metrics import Metrics
 from careledger.chain.indexer.model import Row
-from careledger.chain.indexer.tables import BIGINT_BITS
-from careledger.chain.rpc import Answer, Call, HttpRpc, Rpc, RpcError, quantity
+from careledger.chain.rpc import Answer, Call, HttpRpc, Rpc, RpcError
 from careledger.errors import ChainDisagrees, ChainError, ConfigurationError, NodeBusy, NodeRefused, NodeUnreachable
 from careledger.logs import logger
 
-__all__ = ["AnotherChain", "Batch", "Behind", "Block", "Head", "Identity", "Reorganized", "Source"]
+__all__ = ["AnotherChain", "Batch", "Behind", "Reorganized", "Source"]
 
 Result = TypeVar("Result")
 
@@ -46,9 +55,6 @@ LAST_PAUSE_SECONDS = 60.0
 ATTEMPTS = 40
 """How often a node is asked for a range before it is left alone: halving the widest one to a block takes 17."""
 
-BLOOM_BITS = 2048
-HASH_TEXT = 66
-
 TOO_MANY_REQUESTS = 429
 TOO_FAST = re.compile(
     r"rate.?limit|too many requests|(requests|units|queries) per (second|minute|day)|throughput|daily request|quota",
@@ -60,36 +66,6 @@ BUSY_BEFORE_HALVING = 4
 """So often a busy node is given time before its range is halved too."""
 
 log = logger("indexer")
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block's header; `time` in Unix seconds."""
-
-    number: int
-    hash: str
-    parent_hash: str
-    time: int
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A node's latest block, and the numbers of those that it says are safe and final, None if it cannot say."""
-
-    latest: Block
-    safe: int | None
-    finalized: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells a chain from all others."""
-
-    chain_id: int
-    genesis_hash: str
-
-    def __str__(self) -> str:
-        return f"{self.chain_id} with block 0 {self.genesis_hash}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +99,11 @@ class AnotherChain(Exception):
         self.identity = identity
 
 
-class _Unfit(Exception):
-    """A node's answer cannot be used now: it contradicts itself or others, or is wrong."""
-
-
-class _Lags(_Unfit):
+class _Lags(Unfit):
     """A node does not have a block yet, or not any more."""
 
 
-class _OtherChain(_Unfit):
+class _OtherChain(Unfit):
     """A node serves another chain than the one expected."""
 
     def __init__(self, identity: Identity) -> None:
@@ -223,8 +195,8 @@ class Source:
         self._near_blocks = max(1, near_blocks)
         self._batch_logs = batch_logs
         self.patience_seconds = patience_seconds
-        self._address_blooms = [_bloom(address) for address in self.contracts]
-        self._topic_blooms = [_bloom(topic) for topic in DECODERS]
+        self._address_blooms = [bloom_bits(address) for address in self.contracts]
+        self._topic_blooms = [bloom_bits(topic) for topic in DECODERS]
         self._identity: Identity | None = None
         self._answered: _Node | None = None
         self._metrics = Metrics()
@@ -267,7 +239,7 @@ class Source:
                 continue
             try:
                 head = self._head_of(node)
-            except (ChainError, _Unfit) as error:
+            except (ChainError, Unfit) as error:
                 node.failed(error)
                 continue
             if head.latest.number >= at_least:
@@ -283,7 +255,7 @@ class Source:
         """The headers of several, the highest first, by a node that has that one, if any has it. Raises ChainError."""
 
         def attempt(node: _Node) -> list[Block | None]:
-            found = _blocks(node.rpc, numbers)
+            found = read_blocks(node.rpc, numbers)
             if found[0] is None and any(self._has(other, numbers[0]) for other in self._others(node)):
                 raise _Lags(f"it does not have block {numbers[0]}")
             return found
@@ -309,7 +281,7 @@ class Source:
                 return self._one_by_one(node, after, to)
             except Reorganized:
                 if self._is_known_elsewhere(node, after, to):
-                    raise _Unfit(f"it does not have block {after.number} of the chain that another node has") from None
+                    raise Unfit(f"it does not have block {after.number} of the chain that another node has") from None
                 raise
 
         return self._first(attempt)
@@ -328,7 +300,7 @@ class Source:
                     result = action(node)
                 except _Contradicted as error:  # nobody knows which of the nodes is wrong
                     errors[node.rpc.name] = error
-                except (NodeUnreachable, NodeRefused, _Unfit, BadLogs) as error:
+                except (NodeUnreachable, NodeRefused, Unfit, BadLogs) as error:
                     errors[node.rpc.name] = error
                     node.failed(error)
                 else:
@@ -361,8 +333,8 @@ class Source:
 
     def _has(self, node: _Node, number: int) -> bool:
         try:
-            return _blocks(node.rpc, [number])[0] is not None
-        except (ChainError, _Unfit) as error:
+            return read_blocks(node.rpc, [number])[0] is not None
+        except (ChainError, Unfit) as error:
             node.failed(error)
             return False
 
@@ -370,8 +342,8 @@ class Source:
         """Whether another node that is not behind has a block on its chain."""
         for other in self._others(node):
             try:
-                found, later = _blocks(other.rpc, [block.number, to])
-            except (ChainError, _Unfit) as error:
+                found, later = read_blocks(other.rpc, [block.number, to])
+            except (ChainError, Unfit) as error:
                 other.failed(error)
                 continue
             if found is not None and found.hash == block.hash and later is not None:
@@ -380,12 +352,12 @@ class Source:
 
     def _confirm(self, node: _Node, block: Block) -> None:
         """Compares a block with the other nodes': one that agrees is enough, those that do not answer or lag do not
-        count. Raises _Unfit if most have another block, _Contradicted if it cannot be decided."""
+        count. Raises Unfit if most have another block, _Contradicted if it cannot be decided."""
         different: Counter[str] = Counter()
         for other in self._others(node):
             try:
-                found = _blocks(other.rpc, [block.number])[0]
-            except (ChainError, _Unfit) as error:
+                found = read_blocks(other.rpc, [block.number])[0]
+            except (ChainError, Unfit) as error:
                 other.failed(error)
                 continue
             if found is None:
@@ -394,7 +366,7 @@ class Source:
                 return
             different[found.hash] += 1
         if different and max(different.values()) > 1:
-            raise _Unfit(f"it has another block {block.number} than the other nodes")
+            raise Unfit(f"it has another block {block.number} than the other nodes")
         if different:
             raise _Contradicted(block.number, ", ".join(known.rpc.name for known in self._nodes))
 
@@ -404,13 +376,13 @@ class Source:
         tags = ("latest", "safe", "finalized")
         headers: list[Call] = [("eth_getBlockByNumber", [tag, False]) for tag in ("0x0", *tags)]
         chain_id, genesis, latest, *others = node.rpc.batch([("eth_chainId", []), *headers])
-        identity = _identity(chain_id, genesis)
+        identity = identity_in(chain_id, genesis)
         if self._identity not in (None, identity):
             raise _OtherChain(identity)
-        block = _header(latest)
+        block = header_in(latest)
         if block is None:
-            raise _Unfit("it has no latest block")
-        safe, final = (None if isinstance(answer, RpcError) else _block(answer) for answer in others)
+            raise Unfit("it has no latest block")
+        safe, final = (None if isinstance(answer, RpcError) else block_in(answer) for answer in others)
         return Head(block, None if safe is None else safe.number, None if final is None else final.number)
 
     def _range(self, node: _Node, after: Block, limit: int) -> Batch:
@@ -438,7 +410,7 @@ class Source:
                     raise NodeRefused("eth_getLogs", logs.code, logs.message)
                 node.halve(asked)
                 continue
-            block, start, again = (_header(answers[i]) for i in (0, 2, 3))
+            block, start, again = (header_in(answers[i]) for i in (0, 2, 3))
             if start is not None and start.hash != after.hash:
                 raise Reorganized
             if start is None or block is None or again is None:
@@ -451,13 +423,13 @@ class Source:
             self._confirm(node, block)
             node.adapt(asked, len(logs), self._batch_logs)
             return Batch(first, (block,), rows, is_near=False)
-        raise _Unfit(f"its chain changed each time that it was asked for the blocks after {after.number}")
+        raise Unfit(f"its chain changed each time that it was asked for the blocks after {after.number}")
 
     def _decoded(self, node: _Node, logs: Answer, first: int, last: Block, by_headers: bool = False) -> list[Row]:
         """The rows of a range's logs. `by_headers` asks for the headers of their blocks even if they name times: some
         nodes give times there that the blocks do not have."""
         if not isinstance(logs, list):
-            raise _Unfit("its answer to eth_getLogs is no list")
+            raise Unfit("its answer to eth_getLogs is no list")
         hashes, times = {last.number: last.hash}, None
         if logs and (by_headers or not isinstance(logs[0], dict) or logs[0].get("blockTimestamp") is None):
             times = {}
@@ -465,7 +437,7 @@ class Source:
                 numbers = list(dict.fromkeys(int(entry["blockNumber"], 16) for entry in logs))
             except (ValueError, TypeError, LookupError):
                 raise BadLogs("logs without block numbers") from None
-            for number, block in zip(numbers, _blocks(node.rpc, numbers), strict=True):
+            for number, block in zip(numbers, read_blocks(node.rpc, numbers), strict=True):
                 if block is None:
                     raise _Lags(f"it does not have block {number}")
                 hashes[number], times[number] = block.hash, block.time
@@ -479,7 +451,7 @@ class Source:
         blooms: list[int] = []
         previous = after
         for answer in node.rpc.batch([("eth_getBlockByNumber", [hex(n), False]) for n in range(first, last + 1)]):
-            block = _header(answer)
+            block = header_in(answer)
             if block is None:
                 if previous is after and not self._still_has(node, after):
                     raise Reorganized
@@ -487,9 +459,9 @@ class Source:
             if block.parent_hash != previous.hash:
                 if previous is after:
                     raise Reorganized
-                raise _Unfit(f"its block {block.number} is not the child of its block {previous.number}")
+                raise Unfit(f"its block {block.number} is not the child of its block {previous.number}")
             blocks.append(block)
-            blooms.append(_filter(answer))
+            blooms.append(bloom_in(answer))
             previous = block
         logs: list[Log] = []
         for block, bloom, found in zip(blocks, blooms, self._logs_of(node, blocks, asked), strict=True):
@@ -518,7 +490,7 @@ class Source:
                 node.halve(asked)
                 raise NodeRefused("eth_getLogs", answer.code, answer.message)
             if not isinstance(answer, list):
-                raise _Unfit("its answer to eth_getLogs is no list")
+                raise Unfit("its answer to eth_getLogs is no list")
         return answers
 
     def _heed_rate(self, node: _Node, error: RpcError, asked: int) -> None:
@@ -532,18 +504,18 @@ class Source:
 
     def _still_has(self, node: _Node, block: Block) -> bool:
         """Whether a node that lacks the next block has this one: then it merely lags."""
-        found = _blocks(node.rpc, [block.number])[0]
+        found = read_blocks(node.rpc, [block.number])[0]
         return found is None or found.hash == block.hash
 
     def _check_bloom(self, node: _Node, block: Block, bloom: int, logs: list[Log]) -> None:
         """Compares a block's bloom filter with its logs. A filter may say yes by chance, never no: where it says yes
         and there are no logs, they are asked for once more, from another node if there is one. A chain that leaves its
-        filters empty has none. Raises _Unfit."""
+        filters empty has none. Raises Unfit."""
         if bloom == 0:
             return
         is_possible = any(bloom & bits == bits for bits in self._address_blooms)
         if logs and not is_possible:
-            raise _Unfit(f"its logs of block {block.number} contradict the block's bloom filter")
+            raise Unfit(f"its logs of block {block.number} contradict the block's bloom filter")
         if logs or not is_possible or not any(bloom & bits == bits for bits in self._topic_blooms):
             return
         for other in [*self._others(node), node]:
@@ -556,18 +528,9 @@ class Source:
                 continue
             if isinstance(answer, list) and isinstance(holds, dict):
                 if answer:
-                    raise _Unfit(f"it gave no logs of block {block.number}, and there are")
+                    raise Unfit(f"it gave no logs of block {block.number}, and there are")
                 return
         raise _Lags(f"it does not have block {block.number} any more")
-
-
-def _bloom(value: str) -> int:
-    """The bits of an address or topic in a block's bloom filter (Yellow Paper, 4.3.1)."""
-    digest = keccak(hexstr=value)
-    bits = 0
-    for i in (0, 2, 4):
-        bits |= 1 << (int.from_bytes(digest[i : i + 2], "big") % BLOOM_BITS)
-    return bits
 
 
 def _kind(error: Exception) -> str:
@@ -581,58 +544,6 @@ def _kind(error: Exception) -> str:
     return next((word for kind, word in kinds if isinstance(error, kind)), "unfit")
 
 
-def _filter(answer: Any) -> int:
-    """A block's bloom filter; 0 if it has none. Raises _Unfit."""
-    try:
-        return quantity(answer.get("logsBloom") or "0x0")
-    except ValueError:
-        raise _Unfit("its answer to eth_getBlockByNumber has no bloom filter") from None
-
-
 def _identity_of(node: _Node) -> Identity:
     chain_id, genesis = node.rpc.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
-    return _identity(chain_id, genesis)
-
-
-def _identity(chain_id: Answer, genesis: Answer) -> Identity:
-    if isinstance(chain_id, RpcError):
-        raise NodeRefused("eth_chainId", chain_id.code, chain_id.message)
-    block = _header(genesis)
-    if block is None:
-        raise _Unfit("it has no block 0")
-    try:
-        return Identity(quantity(chain_id), block.hash)
-    except ValueError:
-        raise _Unfit("its answer to eth_chainId is no number") from None
-
-
-def _blocks(rpc: Rpc, numbers: Sequence[int]) -> list[Block | None]:
-    """The headers of blocks; None for those that the node does not have. Raises NodeRefused, _Unfit."""
-    answers = rpc.batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
-    found = [_header(answer) for answer in answers]
-    for number, block in zip(numbers, found, strict=True):
-        if block is not None and block.number != number:
-            raise _Unfit(f"it gave block {block.number} for block {number}")
-    return found
-
-
-def _header(answer: Answer) -> Block | None:
-    if isinstance(answer, RpcError):
-        raise NodeRefused("eth_getBlockByNumber", answer.code, answer.message)
-    return _block(answer)
-
-
-def _block(answer: Any) -> Block | None:
-    """A block of an answer. Raises _Unfit for what is none."""
-    if answer is None:
-        return None
-    try:
-        number, own_hash, parent = quantity(answer["number"]), answer["hash"].lower(), answer["parentHash"].lower()
-        if len(own_hash) != HASH_TEXT or len(parent) != HASH_TEXT or not (own_hash + parent).isalnum():
-            raise ValueError
-        seconds = quantity(answer["timestamp"])
-        if max(number, seconds) >= 1 << BIGINT_BITS:
-            raise ValueError
-        return Block(number, own_hash, parent, seconds)
-    except (ValueError, TypeError, LookupError, AttributeError):
-        raise _Unfit("its answer to eth_getBlockByNumber is no block") from None
+    return identity_in(chain_id, genesis)
