@@ -46,6 +46,39 @@ admissions = st.fixed_dictionaries(
 )
 
 
+words = st.one_of(
+    st.tuples(st.just("address"), addresses),
+    st.integers(1, 32).flatmap(
+        lambda bytes_: st.tuples(st.just(f"uint{bytes_ * 8}"), st.integers(0, 2 ** (8 * bytes_) - 1))
+    ),
+    st.integers(1, 32).flatmap(lambda length: st.tuples(st.just(f"bytes{length}"), fixed_bytes(length))),
+    st.tuples(st.just("bool"), st.booleans()),
+    st.tuples(st.just("bytes"), st.binary(max_size=70)),
+    st.tuples(st.just("int64"), st.integers(-(2**63), 2**63 - 1)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(words, max_size=5))
+def test_calldata_is_that_of_eth_abi(values: list[tuple[str, Any]]) -> None:
+    function = {"name": "f", "inputs": [{"name": "", "type": kind} for kind, _ in values]}
+    plain = [
+        bytes.fromhex(value[2:]) if kind.startswith("bytes") and isinstance(value, str) else value
+        for kind, value in values
+    ]
+    data = encode_call(function, tuple(value for _, value in values))
+    assert data[4:] == encode([kind for kind, _ in values], plain)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("uint8", 256), ("uint8", -1), ("uint8", True), ("uint8", 1.0), ("bytes4", "0x00"), ("bytes2", 1)],
+)
+def test_a_word_that_is_not_of_its_type_is_named(kind: str, value: Any) -> None:
+    with pytest.raises(InvalidInput, match=kind):
+        encode_call({"name": "f", "inputs": [{"name": "", "type": kind}]}, (value,))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(admissions, max_size=2))
 def test_structs_in_lists_are_read_back_from_calldata(values: list[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from eth_hash.auto import keccak
+from tiny_keccak import keccak256 as keccak
 from eth_utils.address import to_checksum_address
 
 from careledger.chain.outbox.fees import MOST_WEI, Fee, bumped, is_underpaid

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coincurve import PrivateKey
-from eth_hash.auto import keccak
+from tiny_keccak import keccak256 as keccak
 
 from careledger.errors import InvalidInput
 
