@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tiny_keccak import keccak256 as keccak
 from eth_utils.address import to_checksum_address
+from tiny_keccak import keccak256 as keccak
 
 from careledger.chain.outbox.fees import MOST_WEI, Fee, bumped, is_underpaid
 from careledger.chain.outbox.flight import Changes, Entry, Lane, QueuedRow, Sent
