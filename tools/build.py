@@ -37,6 +37,12 @@ ACCESS_MANAGER = f"{LIBRARY}/access/manager/AccessManager.sol"
 
 # The enums that callers see, by the source that declares them.
 ENUMS = {
+    "contracts/anchoring/IDocumentAnchor.sol": [
+        "DocumentStatus",
+        "RevocationReason",
+        "AmendmentReason",
+        "DisputeReason",
+    ],
     "contracts/identity/IOrganizationRegistry.sol": ["Standing", "KeyStatus", "Reason"],
     "contracts/identity/Roles.sol": ["MemberRole"],
 }
@@ -44,6 +50,7 @@ ENUMS = {
 # What the wheel carries: contracts that careledger deploys, and interfaces that it calls.
 PUBLISHED = [
     "AccessManager",
+    "DocumentAnchor",
     "Haltable",
     "OrganizationRegistry",
     "RehearsalLedger",
@@ -303,6 +310,8 @@ def event_module(contracts: dict[str, dict[str, Any]]) -> str:
 
 def python_type(solidity: str) -> str:
     """The Python type of a decoded value."""
+    if array := re.match(r"^(.*)\[\d*\]$", solidity):
+        return f"tuple[{python_type(array[1])}, ...]"
     if solidity.startswith(("uint", "int")):
         return "int"
     return PYTHON_TYPES.get(solidity, "str")

@@ -24,10 +24,11 @@ from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.deployment.deployer import Progress
-from careledger.chain.deployment.plan import MANAGER, REGISTRY
+from careledger.chain.deployment.plan import ANCHOR, MANAGER, REGISTRY
 from careledger.chain.development import Node, development_signer
 from careledger.chain.signers import Signer
 from careledger.chain.values import encode_call
+from careledger.identity import Admission, MemberRole, Organizations, Reason
 from rich.console import Console
 from rich.table import Table
 from web3.types import RPCEndpoint
@@ -47,6 +48,9 @@ START = 1_800_000_000
 BLOCK_SECONDS = 12
 SCHEDULE_SECONDS = 2 * 24 * 3600
 GAS = 16_000_000
+ADMITTED_UNTIL = 2_000_000_000
+"""Unix seconds."""
+
 
 Operation = tuple[str, Callable[["Scene"], int]]
 
@@ -54,7 +58,7 @@ Operation = tuple[str, Callable[["Scene"], int]]
 class Scene:
     """The freshly deployed suite on a fixed chain, with the plan's own delays and one account for each role.
 
-    Attributes: `connection`, `manager`, `registry`, `deployment_gas` (step -> gas), and the signers.
+    Attributes: `connection`, `manager`, `registry`, `anchors`, `deployment_gas` (step -> gas), and the signers.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -79,6 +83,7 @@ class Scene:
         deployment = Deployer(connection, self.admin, suite_plan(parameters), report=self._keep).run()
         self.manager = Contract(connection, MANAGER, deployment.addresses[MANAGER])
         self.registry = Contract(connection, REGISTRY, deployment.addresses[REGISTRY])
+        self.anchors = Contract(connection, ANCHOR, deployment.addresses[ANCHOR])
 
     def send(self, contract: Contract, signer: Signer, function: str, *arguments: Any) -> int:
         """The gas of a call's whole transaction."""
@@ -137,6 +142,22 @@ class Scene:
         probe = self.deploy("ReadProbe")
         data = self.encode("ReadProbe", "gasOf", contract.address, contract.encode(function, *arguments))
         return int.from_bytes(self.connection.call(probe, data), "big")
+
+    def admit(self, name: str, *keys: Signer) -> None:
+        """Admits an organization with some keys."""
+        as_registrar = Organizations(self.registry, 0, self.registrar)
+        as_registrar.admit(
+            Admission(
+                name,
+                self.controller.address,
+                frozenset({MemberRole.PROVIDER}),
+                ADMITTED_UNTIL,
+                reason=Reason.APPLICATION,
+            )
+        )
+        as_controller = Organizations(self.registry, 0, self.controller)
+        for key in keys:
+            as_controller.add_key(as_controller.prove_possession(name, key, ADMITTED_UNTIL))
 
     def request(self, method: str, parameters: list[Any]) -> Any:
         """One of Anvil's own calls."""

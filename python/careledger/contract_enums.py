@@ -5,11 +5,48 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
+    "AmendmentReason",
+    "DisputeReason",
+    "DocumentStatus",
     "KeyStatus",
     "MemberRole",
     "Reason",
+    "RevocationReason",
     "Standing",
 ]
+
+
+class AmendmentReason(IntEnum):
+    """Why a document was amended. `Unspecified` is refused."""
+
+    UNSPECIFIED = 0
+    CORRECTION = 1
+    ADDENDUM = 2
+    NEW_VERSION = 3
+    REISSUE = 4
+
+
+class DisputeReason(IntEnum):
+    """Why a document is disputed. `Unspecified` is refused."""
+
+    UNSPECIFIED = 0
+    INACCURATE = 1
+    WRONG_SUBJECT = 2
+    NOT_ISSUED = 3
+    CONSENT_MISSING = 4
+    OUTDATED = 5
+
+
+class DocumentStatus(IntEnum):
+    """What holds of a document now; of several, the last of them in this order. Unknown -> Active; a dispute
+    makes it Disputed, an amendment Superseded, time alone Expired, and a revocation Revoked, for ever."""
+
+    UNKNOWN = 0
+    ACTIVE = 1
+    DISPUTED = 2
+    EXPIRED = 3
+    SUPERSEDED = 4
+    REVOKED = 5
 
 
 class KeyStatus(IntEnum):
@@ -55,6 +92,18 @@ class Reason(IntEnum):
     CLEARED = 11
     CLERICAL_ERROR = 12
     CONTROLLER_LOST = 13
+
+
+class RevocationReason(IntEnum):
+    """Why an anchor was revoked. `Unspecified` is refused."""
+
+    UNSPECIFIED = 0
+    ENTERED_IN_ERROR = 1
+    WRONG_SUBJECT = 2
+    CONSENT_WITHDRAWN = 3
+    KEY_COMPROMISED = 4
+    LEGAL_ORDER = 5
+    NO_LONGER_VALID = 6
 
 
 class Standing(IntEnum):

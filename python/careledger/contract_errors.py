@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from careledger.contract_enums import Standing
+from careledger.contract_enums import DocumentStatus, RevocationReason, Standing
 from careledger.errors import ContractError
 
 __all__ = [
@@ -30,6 +30,31 @@ __all__ = [
     "AddressEmptyCode",
     "BY_SELECTOR",
     "CheckpointUnorderedInsertion",
+    "DocumentAnchorAlreadyAmended",
+    "DocumentAnchorAlreadyAnchored",
+    "DocumentAnchorAlreadyAnswered",
+    "DocumentAnchorAlreadyDisputed",
+    "DocumentAnchorAlreadyRevoked",
+    "DocumentAnchorCountersignatureWithdrawn",
+    "DocumentAnchorEmptyBatch",
+    "DocumentAnchorExpiryPast",
+    "DocumentAnchorInvalidSignature",
+    "DocumentAnchorInvalidSuccessor",
+    "DocumentAnchorInvalidTerms",
+    "DocumentAnchorLeavesOutOfRange",
+    "DocumentAnchorNotCountersigned",
+    "DocumentAnchorNotDisputed",
+    "DocumentAnchorNotInBatch",
+    "DocumentAnchorNotInForce",
+    "DocumentAnchorNotSameOrganization",
+    "DocumentAnchorNotTheSubject",
+    "DocumentAnchorOwnDocument",
+    "DocumentAnchorReasonMissing",
+    "DocumentAnchorSignatureExpired",
+    "DocumentAnchorSignedInFuture",
+    "DocumentAnchorStreamExists",
+    "DocumentAnchorUnknown",
+    "DocumentAnchorUnknownStream",
     "FailedCall",
     "HaltableHalted",
     "HaltableNotHalted",
@@ -241,6 +266,295 @@ class CheckpointUnorderedInsertion(ContractError):
     SELECTOR: ClassVar[str] = "0x2520601d"
     SUMMARY: ClassVar[str] = ""
     TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(eq=False)
+class DocumentAnchorAlreadyAmended(ContractError):
+    """Thrown when the document has another successor."""
+
+    SELECTOR: ClassVar[str] = "0x16715e28"
+    SUMMARY: ClassVar[str] = "the document has another successor."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address", "bytes32")
+    submitter: str
+    leaf: str
+    successor_submitter: str
+    successor_leaf: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorAlreadyAnchored(ContractError):
+    """Thrown when the leaf or root is anchored under the submitter with other terms, or outside a stream."""
+
+    SELECTOR: ClassVar[str] = "0xc77404e3"
+    SUMMARY: ClassVar[str] = "the leaf or root is anchored under the submitter with other terms, or outside a stream."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint40")
+    submitter: str
+    id: str
+    anchored_at: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorAlreadyAnswered(ContractError):
+    """Thrown when the dispute was answered with another reply."""
+
+    SELECTOR: ClassVar[str] = "0x42dd87ad"
+    SUMMARY: ClassVar[str] = "the dispute was answered with another reply."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address")
+    submitter: str
+    leaf: str
+    disputant: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorAlreadyDisputed(ContractError):
+    """Thrown when the party has disputed the document with another reason or statement, or withdrew."""
+
+    SELECTOR: ClassVar[str] = "0xbc95694e"
+    SUMMARY: ClassVar[str] = "the party has disputed the document with another reason or statement, or withdrew."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address")
+    submitter: str
+    leaf: str
+    disputant: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorAlreadyRevoked(ContractError):
+    """Thrown when the anchor was revoked for another reason."""
+
+    SELECTOR: ClassVar[str] = "0x7d9d62a1"
+    SUMMARY: ClassVar[str] = "the anchor was revoked for another reason."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint40", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {3: RevocationReason}
+    submitter: str
+    id: str
+    revoked_at: int
+    reason: RevocationReason
+
+
+@dataclass(eq=False)
+class DocumentAnchorCountersignatureWithdrawn(ContractError):
+    """Thrown when the organization withdrew its countersignature: it cannot give it again."""
+
+    SELECTOR: ClassVar[str] = "0xfc9a524c"
+    SUMMARY: ClassVar[str] = "the organization withdrew its countersignature: it cannot give it again."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes12")
+    submitter: str
+    leaf: str
+    organization: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorEmptyBatch(ContractError):
+    """Thrown when a batch has no root or no leaves."""
+
+    SELECTOR: ClassVar[str] = "0x4ae2210d"
+    SUMMARY: ClassVar[str] = "a batch has no root or no leaves."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint32")
+    root: str
+    count: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorExpiryPast(ContractError):
+    """Thrown when an expiry is past already."""
+
+    SELECTOR: ClassVar[str] = "0xe9748415"
+    SUMMARY: ClassVar[str] = "an expiry is past already."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    expiry: int
+    block_time: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorInvalidSignature(ContractError):
+    """Thrown when a signature is not the signer's, or is for another content, chain or contract."""
+
+    SELECTOR: ClassVar[str] = "0x4ccf60f9"
+    SUMMARY: ClassVar[str] = "a signature is not the signer's, or is for another content, chain or contract."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    signer: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorInvalidSuccessor(ContractError):
+    """Thrown when the successor is the document itself, or linked to another one already."""
+
+    SELECTOR: ClassVar[str] = "0x0bab97e2"
+    SUMMARY: ClassVar[str] = "the successor is the document itself, or linked to another one already."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32")
+    submitter: str
+    leaf: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorInvalidTerms(ContractError):
+    """Thrown when terms have bits above their kind."""
+
+    SELECTOR: ClassVar[str] = "0x5b2ff0f1"
+    SUMMARY: ClassVar[str] = "terms have bits above their kind."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256",)
+    terms: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorLeavesOutOfRange(ContractError):
+    """Thrown when a leaf beyond the batch is named."""
+
+    SELECTOR: ClassVar[str] = "0x1555066b"
+    SUMMARY: ClassVar[str] = "a leaf beyond the batch is named."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256", "uint256", "uint32")
+    root: str
+    word: int
+    leaves: int
+    count: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorNotCountersigned(ContractError):
+    """Thrown when the organization did not countersign."""
+
+    SELECTOR: ClassVar[str] = "0x5c6a9bb2"
+    SUMMARY: ClassVar[str] = "the organization did not countersign."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes12")
+    submitter: str
+    leaf: str
+    organization: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorNotDisputed(ContractError):
+    """Thrown when the party has no standing dispute of the document."""
+
+    SELECTOR: ClassVar[str] = "0x69873482"
+    SUMMARY: ClassVar[str] = "the party has no standing dispute of the document."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address")
+    submitter: str
+    leaf: str
+    disputant: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorNotInBatch(ContractError):
+    """Thrown when the proof does not lead from the leaf at this index to the root."""
+
+    SELECTOR: ClassVar[str] = "0x67256846"
+    SUMMARY: ClassVar[str] = "the proof does not lead from the leaf at this index to the root."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256", "bytes32")
+    root: str
+    index: int
+    leaf: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorNotInForce(ContractError):
+    """Thrown when a document is in force no more."""
+
+    SELECTOR: ClassVar[str] = "0xdf037ac2"
+    SUMMARY: ClassVar[str] = "a document is in force no more."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: DocumentStatus}
+    submitter: str
+    leaf: str
+    status: DocumentStatus
+
+
+@dataclass(eq=False)
+class DocumentAnchorNotSameOrganization(ContractError):
+    """Thrown when the caller's key is not of the submitter's organization."""
+
+    SELECTOR: ClassVar[str] = "0xf93e622e"
+    SUMMARY: ClassVar[str] = "the caller's key is not of the submitter's organization."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
+    submitter: str
+    caller: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorNotTheSubject(ContractError):
+    """Thrown when the leaf is not made of this content and this subject's key."""
+
+    SELECTOR: ClassVar[str] = "0x22fbc0e7"
+    SUMMARY: ClassVar[str] = "the leaf is not made of this content and this subject's key."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32", "address")
+    leaf: str
+    content: str
+    subject: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorOwnDocument(ContractError):
+    """Thrown when an organization would countersign its own document."""
+
+    SELECTOR: ClassVar[str] = "0x09e718e4"
+    SUMMARY: ClassVar[str] = "an organization would countersign its own document."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes12")
+    submitter: str
+    leaf: str
+    organization: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorReasonMissing(ContractError):
+    """Thrown when an act states no reason."""
+
+    SELECTOR: ClassVar[str] = "0x72eafacf"
+    SUMMARY: ClassVar[str] = "an act states no reason."
+    TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(eq=False)
+class DocumentAnchorSignatureExpired(ContractError):
+    """Thrown when a signature is past its deadline."""
+
+    SELECTOR: ClassVar[str] = "0x1e48a7e7"
+    SUMMARY: ClassVar[str] = "a signature is past its deadline."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    deadline: int
+    block_time: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorSignedInFuture(ContractError):
+    """Thrown when the time of signing is in the future."""
+
+    SELECTOR: ClassVar[str] = "0xf339a99d"
+    SUMMARY: ClassVar[str] = "the time of signing is in the future."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    signed_at: int
+    block_time: int
+
+
+@dataclass(eq=False)
+class DocumentAnchorStreamExists(ContractError):
+    """Thrown when the stream exists under the submitter already, so that it cannot continue another there."""
+
+    SELECTOR: ClassVar[str] = "0xb4d169c8"
+    SUMMARY: ClassVar[str] = "the stream exists under the submitter already, so that it cannot continue another there."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32")
+    submitter: str
+    stream: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorUnknown(ContractError):
+    """Thrown when nothing is anchored there, or a batch where a document is asked for."""
+
+    SELECTOR: ClassVar[str] = "0x718566f3"
+    SUMMARY: ClassVar[str] = "nothing is anchored there, or a batch where a document is asked for."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32")
+    submitter: str
+    id: str
+
+
+@dataclass(eq=False)
+class DocumentAnchorUnknownStream(ContractError):
+    """Thrown when the stream is not declared under the submitter, or goes on under another key."""
+
+    SELECTOR: ClassVar[str] = "0x4fd2281c"
+    SUMMARY: ClassVar[str] = "the stream is not declared under the submitter, or goes on under another key."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32")
+    submitter: str
+    stream: str
 
 
 @dataclass(eq=False)
@@ -730,13 +1044,19 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x0207b3b0": OrganizationRegistryUnknownOrganization,
     "0x068ca9d8": AccessManagedUnauthorized,
     "0x0813ada2": AccessManagerInvalidInitialAdmin,
+    "0x09e718e4": DocumentAnchorOwnDocument,
+    "0x0bab97e2": DocumentAnchorInvalidSuccessor,
     "0x0d596780": OrganizationRegistryAlreadyAdmitted,
     "0x0f1e9d5c": OrganizationRegistryReasonMissing,
     "0x0f329260": OrganizationRegistryIdentifierNotHeld,
     "0x11037095": OrganizationRegistryNoRecovery,
+    "0x1555066b": DocumentAnchorLeavesOutOfRange,
+    "0x16715e28": DocumentAnchorAlreadyAmended,
     "0x1871a90c": AccessManagerLockedRole,
     "0x18cb6b7a": AccessManagerNotReady,
     "0x1c157acd": OrganizationRegistryMissingMemberRole,
+    "0x1e48a7e7": DocumentAnchorSignatureExpired,
+    "0x22fbc0e7": DocumentAnchorNotTheSubject,
     "0x2520601d": CheckpointUnorderedInsertion,
     "0x2aca0f72": OrganizationRegistryNotAContract,
     "0x305a27a9": StringTooLong,
@@ -744,24 +1064,35 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x35b2fc0d": RehearsalWorkNotYours,
     "0x3fe2751c": AccessManagerUnauthorizedCancel,
     "0x40044688": OrganizationRegistryKeyCompromised,
+    "0x42dd87ad": DocumentAnchorAlreadyAnswered,
+    "0x4ae2210d": DocumentAnchorEmptyBatch,
+    "0x4ccf60f9": DocumentAnchorInvalidSignature,
     "0x4f785690": OrganizationRegistryIdentifierTaken,
+    "0x4fd2281c": DocumentAnchorUnknownStream,
     "0x50f4951b": OrganizationRegistryRecoveryNotReady,
     "0x51b40475": OrganizationRegistryInvalidRecoveryDelay,
     "0x53709ddf": OrganizationRegistryMayNotContest,
     "0x55551ab1": OrganizationRegistryNotController,
     "0x55e391ac": OrganizationRegistryLicenceExpired,
     "0x57979a42": SingleWriterNotWriter,
+    "0x5b2ff0f1": DocumentAnchorInvalidTerms,
+    "0x5c6a9bb2": DocumentAnchorNotCountersigned,
     "0x5f159e63": AccessManagerBadConfirmation,
     "0x606304f8": ReplaceableOpen,
     "0x60a299b0": AccessManagerNotScheduled,
     "0x62ed84a4": ReplaceableClosed,
+    "0x67256846": DocumentAnchorNotInBatch,
     "0x680fb875": HaltableHalted,
+    "0x69873482": DocumentAnchorNotDisputed,
     "0x6c7c3da5": SingleWriterNotAVersion,
     "0x6dfcc650": SafeCastOverflowedUintDowncast,
     "0x6e429803": OrganizationRegistryInvalidIdentifier,
+    "0x718566f3": DocumentAnchorUnknown,
     "0x72ba11ef": OrganizationRegistryTimeInFuture,
+    "0x72eafacf": DocumentAnchorReasonMissing,
     "0x7817cabe": RehearsalWorkTaskTaken,
     "0x78a5d6e4": AccessManagerExpired,
+    "0x7d9d62a1": DocumentAnchorAlreadyRevoked,
     "0x813e9459": AccessManagerAlreadyScheduled,
     "0x81c6f24b": AccessManagerUnauthorizedCall,
     "0x93825389": HaltableNotHalted,
@@ -775,17 +1106,25 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0xaf77169d": AccessManagedRequiredDelay,
     "0xb3512b0c": InvalidShortString,
     "0xb355bd24": OrganizationRegistryNotPendingController,
+    "0xb4d169c8": DocumentAnchorStreamExists,
     "0xb6316bae": OrganizationRegistryNotInGoodStanding,
+    "0xbc95694e": DocumentAnchorAlreadyDisputed,
     "0xc24a62b2": OrganizationRegistryLicencePast,
     "0xc2f31e5e": AccessManagedInvalidAuthority,
+    "0xc77404e3": DocumentAnchorAlreadyAnchored,
     "0xc8f4880b": OrganizationRegistryForbiddenTransition,
     "0xcd89bb87": OrganizationRegistryRecoveryPending,
     "0xcf479181": InsufficientBalance,
     "0xd6bda275": FailedCall,
     "0xdbc17c47": OrganizationRegistryUnknownKey,
+    "0xdf037ac2": DocumentAnchorNotInForce,
+    "0xe9748415": DocumentAnchorExpiryPast,
     "0xeb15f124": OrganizationRegistryFrozen,
     "0xee91f6be": OrganizationRegistryKeyRetired,
     "0xf07e038f": AccessManagerUnauthorizedAccount,
+    "0xf339a99d": DocumentAnchorSignedInFuture,
     "0xf4ffa8fe": OrganizationRegistryInvalidSignature,
+    "0xf93e622e": DocumentAnchorNotSameOrganization,
+    "0xfc9a524c": DocumentAnchorCountersignatureWithdrawn,
     "0xfe10c22e": OrganizationRegistryInvalidAccount,
 }

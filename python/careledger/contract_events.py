@@ -9,16 +9,27 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from careledger.contract_enums import Reason
+from careledger.contract_enums import AmendmentReason, DisputeReason, Reason, RevocationReason
 
 __all__ = [
+    "AnchorRevoked",
+    "AnchorRevokedByOtherKey",
     "AuthorityUpdated",
     "BY_TOPIC",
+    "BatchAnchored",
     "ClosedToNewWork",
     "ContractEvent",
     "ContractPublished",
     "ControllerTransferStarted",
     "ControllerTransferred",
+    "CountersignatureWithdrawn",
+    "DisputeAnswered",
+    "DisputeWithdrawn",
+    "DocumentAmended",
+    "DocumentAnchored",
+    "DocumentCountersigned",
+    "DocumentDisputed",
+    "DocumentsAnchored",
     "EIP712DomainChanged",
     "Halted",
     "IdentifierAssigned",
@@ -26,6 +37,8 @@ __all__ = [
     "KeyAdded",
     "KeyCompromised",
     "KeyRetired",
+    "LeavesRevoked",
+    "LeavesRevokedByOtherKey",
     "LicenceRenewed",
     "MemberRolesChanged",
     "MetadataCommitted",
@@ -37,6 +50,7 @@ __all__ = [
     "OrganizationExpelled",
     "OrganizationReinstated",
     "OrganizationSuspended",
+    "PartyNamed",
     "RecoveryCancelled",
     "RecoveryCompleted",
     "RecoveryContested",
@@ -49,6 +63,9 @@ __all__ = [
     "RoleGuardianChanged",
     "RoleLabel",
     "RoleRevoked",
+    "StreamContinued",
+    "StreamDeclared",
+    "StreamExtended",
     "TargetAdminDelayUpdated",
     "TargetClosed",
     "TargetFunctionRoleUpdated",
@@ -70,6 +87,29 @@ class ContractEvent:
 
 
 @dataclass(frozen=True)
+class AnchorRevoked(ContractEvent):
+    """The submitter revoked its anchor. `stamp` is `reason << 160 | submitter`."""
+
+    TOPIC: ClassVar[str] = "0x0b0991c994e22814bef5c6c4140ac2fe46d60c8f788befe24cd15f5849d26bb5"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256")
+    id: str
+    stamp: int
+
+
+@dataclass(frozen=True)
+class AnchorRevokedByOtherKey(ContractEvent):
+    """Another key of the submitter's organization revoked an anchor. `stamp` is `reason << 160 | submitter`."""
+
+    TOPIC: ClassVar[str] = "0x53c12071f2536daf011949af762aa5f2ee5d5ca2e75c0428700680b7f58baecf"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256", "address")
+    id: str
+    stamp: int
+    key: str
+
+
+@dataclass(frozen=True)
 class AuthorityUpdated(ContractEvent):
     """`AuthorityUpdated(address)`"""
 
@@ -77,6 +117,20 @@ class AuthorityUpdated(ContractEvent):
     INDEXED: ClassVar[tuple[bool, ...]] = (False,)
     TYPES: ClassVar[tuple[str, ...]] = ("address",)
     authority: str
+
+
+@dataclass(frozen=True)
+class BatchAnchored(ContractEvent):
+    """A batch was anchored. `signedAt` is 0 unless another sent what the submitter signed."""
+
+    TOPIC: ClassVar[str] = "0xe96b5f2705913706a4ee9f891fd2ef8ca51a9047362d0e7099b0ec50b3cd9a1d"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint32", "uint256", "uint40")
+    submitter: str
+    root: str
+    count: int
+    terms: int
+    signed_at: int
 
 
 @dataclass(frozen=True)
@@ -123,6 +177,111 @@ class ControllerTransferred(ContractEvent):
     organization: str
     previous_controller: str
     controller: str
+
+
+@dataclass(frozen=True)
+class CountersignatureWithdrawn(ContractEvent):
+    """An organization withdrew its countersignature."""
+
+    TOPIC: ClassVar[str] = "0xe27a5a687a8dba0be958ee88d4b84ca8bcee15f2c330964c746028d7a337ef0f"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes12", "address")
+    submitter: str
+    leaf: str
+    organization: str
+    key: str
+
+
+@dataclass(frozen=True)
+class DisputeAnswered(ContractEvent):
+    """A dispute was answered. `reply` is a salted hash of the answer."""
+
+    TOPIC: ClassVar[str] = "0xc8342ed1a04eafdc8384794936e0933228898e240df98971c81a4e21603d03a4"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address", "address", "bytes32")
+    submitter: str
+    leaf: str
+    disputant: str
+    key: str
+    reply: str
+
+
+@dataclass(frozen=True)
+class DisputeWithdrawn(ContractEvent):
+    """A dispute was withdrawn."""
+
+    TOPIC: ClassVar[str] = "0x1bebd3cdad0f22682056c1ae9980df7288741c91f8504c3f3a9d22ded6a42353"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address")
+    submitter: str
+    leaf: str
+    disputant: str
+
+
+@dataclass(frozen=True)
+class DocumentAmended(ContractEvent):
+    """A document got a successor."""
+
+    TOPIC: ClassVar[str] = "0x505d3c848a486a65e120aed9bde50d94bec382e548db170f7f26aeff4322239c"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address", "bytes32", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {4: AmendmentReason}
+    submitter: str
+    leaf: str
+    successor_submitter: str
+    successor_leaf: str
+    reason: AmendmentReason
+
+
+@dataclass(frozen=True)
+class DocumentAnchored(ContractEvent):
+    """A single document was anchored. `stamp` is `signedAt << 216 | terms << 160 | submitter`; `signedAt`, Unix seconds, is 0 unless another sent what the submitter signed."""
+
+    TOPIC: ClassVar[str] = "0x8b3c24fcb7262a2d0ecddc1da2e3d6d68968811222e79eccab3d2dc7d725ef41"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256")
+    leaf: str
+    stamp: int
+
+
+@dataclass(frozen=True)
+class DocumentCountersigned(ContractEvent):
+    """An organization countersigned a document."""
+
+    TOPIC: ClassVar[str] = "0xf37d1fd2253ae9407c449afdd7569172c5022131390a4c32a79c8f9b51695b11"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes12", "address")
+    submitter: str
+    leaf: str
+    organization: str
+    key: str
+
+
+@dataclass(frozen=True)
+class DocumentDisputed(ContractEvent):
+    """A document was disputed. `statement` is a salted hash of what the disputant says."""
+
+    TOPIC: ClassVar[str] = "0xc1d5aa238243c43141c33c8a0d53ed3183920a504a81751548d979681d54748d"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address", "uint8", "bytes32")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {3: DisputeReason}
+    submitter: str
+    leaf: str
+    disputant: str
+    reason: DisputeReason
+    statement: str
+
+
+@dataclass(frozen=True)
+class DocumentsAnchored(ContractEvent):
+    """Documents were anchored by a list. A leaf that had been anchored before is not among them."""
+
+    TOPIC: ClassVar[str] = "0x7687af9edafb8c39f0ee1de91a6e31c1e5e912720fcd2e696d12dae27ca6ed10"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint256", "bytes32[]")
+    submitter: str
+    terms: int
+    leaves: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -203,6 +362,34 @@ class KeyRetired(ContractEvent):
     TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
     organization: str
     key: str
+
+
+@dataclass(frozen=True)
+class LeavesRevoked(ContractEvent):
+    """The submitter revoked leaves of its batch: bit n of `leaves` is the one at index `256 * word + n`. `stamp` is `word << 168 | reason << 160 | submitter`."""
+
+    TOPIC: ClassVar[str] = "0x23efdf86efd9c253c4613f1da82f73fcec3a466a928f12357c343e1911e851e6"
+    INDEXED: ClassVar[tuple[bool, ...]] = (False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256", "uint256")
+    root: str
+    stamp: int
+    leaves: int
+
+
+@dataclass(frozen=True)
+class LeavesRevokedByOtherKey(ContractEvent):
+    """Another key of the submitter's organization revoked leaves of a batch."""
+
+    TOPIC: ClassVar[str] = "0xc09f6c1bc8f95cd0965f2cb18f56fb6caa4d4b9e322761a6c217d38e12d071d5"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address", "uint24", "uint256", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {5: RevocationReason}
+    submitter: str
+    root: str
+    key: str
+    word: int
+    leaves: int
+    reason: RevocationReason
 
 
 @dataclass(frozen=True)
@@ -341,6 +528,18 @@ class OrganizationSuspended(ContractEvent):
     ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: Reason}
     organization: str
     reason: Reason
+
+
+@dataclass(frozen=True)
+class PartyNamed(ContractEvent):
+    """A party was named that may dispute a document."""
+
+    TOPIC: ClassVar[str] = "0x69c66d6cbbfdbf79b31f9db08ad1b83fed0794f8e60f3b04723fc29309391041"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address")
+    submitter: str
+    leaf: str
+    party: str
 
 
 @dataclass(frozen=True)
@@ -488,6 +687,44 @@ class RoleRevoked(ContractEvent):
 
 
 @dataclass(frozen=True)
+class StreamContinued(ContractEvent):
+    """A stream goes on under another key of the same organization, from `head`."""
+
+    TOPIC: ClassVar[str] = "0x3b672a495894ce1513b156c7c21cac9b8ac50babc90574277fa17a9cf347a8dd"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "address", "bytes32")
+    submitter: str
+    stream: str
+    former_submitter: str
+    head: str
+
+
+@dataclass(frozen=True)
+class StreamDeclared(ContractEvent):
+    """A stream was declared. `head` is where its hash chain begins."""
+
+    TOPIC: ClassVar[str] = "0xc6d7bca2a82e983ef8a8209216d0a4094383b101b846316305c9f8b8ca10857e"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes32")
+    submitter: str
+    stream: str
+    head: str
+
+
+@dataclass(frozen=True)
+class StreamExtended(ContractEvent):
+    """An anchor was added to a stream; `head` is the hash of the head before and `id`."""
+
+    TOPIC: ClassVar[str] = "0x05b9f6c765bd6de81e51a7d0d2b392e2fa5f596043431cc512abc9e4d73b11f0"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "bytes32", "bytes32")
+    submitter: str
+    stream: str
+    id: str
+    head: str
+
+
+@dataclass(frozen=True)
 class TargetAdminDelayUpdated(ContractEvent):
     """`TargetAdminDelayUpdated(address,uint32,uint48)`"""
 
@@ -579,27 +816,37 @@ class WriterChanged(ContractEvent):
 
 
 BY_TOPIC: dict[str, type[ContractEvent]] = {
+    "0x05b9f6c765bd6de81e51a7d0d2b392e2fa5f596043431cc512abc9e4d73b11f0": StreamExtended,
     "0x0a6387c9ea3628b88a633bb4f3b151770f70085117a15f9bf3787cda53f13d31": EIP712DomainChanged,
+    "0x0b0991c994e22814bef5c6c4140ac2fe46d60c8f788befe24cd15f5849d26bb5": AnchorRevoked,
     "0x1256f5b5ecb89caec12db449738f2fbcd1ba5806cf38f35413f4e5c15bf6a450": RoleLabel,
     "0x16ab9bfa8e0353565aa469621819ebc4dfbe1cae660b53de6f4ec40c3f2de1c0": TaskWithdrawn,
+    "0x1bebd3cdad0f22682056c1ae9980df7288741c91f8504c3f3a9d22ded6a42353": DisputeWithdrawn,
     "0x1fd6dd7631312dfac2205b52913f99de03b4d7e381d5d27d3dbfe0713e6e6340": RoleAdminChanged,
     "0x20107a0bce7b41e2953ba2ba12c72d3e6f78bcc717ef73c873067d2efe71f2c8": ClosedToNewWork,
+    "0x23efdf86efd9c253c4613f1da82f73fcec3a466a928f12357c343e1911e851e6": LeavesRevoked,
     "0x295bfbbb7663a5b257dee611e696971916ac73e3d60b6cdba8c3060a5246ff78": MetadataCommitted,
     "0x2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad": AuthorityUpdated,
     "0x33226c57da80ed7bc10cc69c395f519bb460c7385fc0bf080b0660907749c9ad": RecoveryCancelled,
     "0x37120af69dc87b51de7ab6e402f18c1c9be6b5c1c2856bd3f1be6616ebef8255": OrganizationSuspended,
+    "0x3b672a495894ce1513b156c7c21cac9b8ac50babc90574277fa17a9cf347a8dd": StreamContinued,
     "0x3b7172ab619202d651b1c577912afaf1ba761f0f197af15c3d0ea5c4b7600ce9": Halted,
     "0x3eddbb84f6be27a5dfc6c657cbe4828aa30181ae83b43e4dededb51d953e3044": ControllerTransferStarted,
+    "0x505d3c848a486a65e120aed9bde50d94bec382e548db170f7f26aeff4322239c": DocumentAmended,
+    "0x53c12071f2536daf011949af762aa5f2ee5d5ca2e75c0428700680b7f58baecf": AnchorRevokedByOtherKey,
     "0x57278b4df3afc170f45ac9c66c9a3315dd7f3268b02778f2b306344c04147aa7": OpenedToNewWork,
     "0x5d287a3a02ade76478d8449abebe9dc45b38421247132b68127dd3cd6c05f3cf": Resumed,
     "0x61a9140ccefda7d51bbbaaf2b0412836138f93f4864261ef7e8f70cb1bb842d7": TaskBegun,
     "0x68a746ffc55649c8f9eea59c6439dd1874a29d1d6cfd3e8d091ae2413ce800a7": RecoveryContested,
+    "0x69c66d6cbbfdbf79b31f9db08ad1b83fed0794f8e60f3b04723fc29309391041": PartyNamed,
+    "0x7687af9edafb8c39f0ee1de91a6e31c1e5e912720fcd2e696d12dae27ca6ed10": DocumentsAnchored,
     "0x76a2a46953689d4861a5d3f6ed883ad7e6af674a21f8e162707159fc9dde614d": OperationExecuted,
     "0x789f516f4eb5452726e058dfc91dc195306bb5dd15a6a5c5c6224efa65105435": IdentifierAssigned,
     "0x7a8059630b897b5de4c08ade69f8b90c3ead1f8596d62d10b6c4d14a0afb4ae2": RoleGuardianChanged,
     "0x82a2da5dee54ea8021c6545b4444620291e07ee83be6dd57edb175062715f3b4": OperationScheduled,
     "0x8acb8ce951d148bbc428d51d0b60fe84d5ef02d5ceac0895a6ddd18659ea6801": TaskFinished,
     "0x8af12c858fbc2fbff99e242123a276a600c4ee4bf943a876074e32b72c5570e9": WriterChanged,
+    "0x8b3c24fcb7262a2d0ecddc1da2e3d6d68968811222e79eccab3d2dc7d725ef41": DocumentAnchored,
     "0x8fcf7427fef265bbff719f7e863de7ca1b94bd5c39088f84228bd209d2e74cd8": RecoveryStarted,
     "0x90d4e7bb7e5d933792b3562e1741306f8be94837e1348dacef9b6f1df56eb138": TargetClosed,
     "0x94fb155a85ebe06c2406f60962b0619eda20a6b5240dd12bd10ecfff123fd582": OrganizationAdmitted,
@@ -611,13 +858,20 @@ BY_TOPIC: dict[str, type[ContractEvent]] = {
     "0xb60531a28d00961da0242631532279d547a46ba5f5added5793404bcdf884c05": RecoverySettled,
     "0xbd9ac67a6e2f6463b80927326310338bcbb4bdb7936ce1365ea3e01067e7b9f7": OperationCanceled,
     "0xc076ff6527c83cc00f843a5f73ffc03cfe398453d2084790fa6a3b651e3aa31f": KeyRetired,
+    "0xc09f6c1bc8f95cd0965f2cb18f56fb6caa4d4b9e322761a6c217d38e12d071d5": LeavesRevokedByOtherKey,
+    "0xc1d5aa238243c43141c33c8a0d53ed3183920a504a81751548d979681d54748d": DocumentDisputed,
     "0xc41261bda2c58a6d8554fa2790d317e0e2b4f03fa984810674e3b1f11432453a": LicenceRenewed,
+    "0xc6d7bca2a82e983ef8a8209216d0a4094383b101b846316305c9f8b8ca10857e": StreamDeclared,
     "0xc6ed5643428d32850199ca0c789aaadfe379eeafae19925a20584a3f867866b5": IdentifierWithdrawn,
+    "0xc8342ed1a04eafdc8384794936e0933228898e240df98971c81a4e21603d03a4": DisputeAnswered,
     "0xdcb05815504481781a7f00b93bfb0fe19c1a133fc53d99187bf18b30fca8da24": ControllerTransferred,
     "0xe0788a7d76d82b032852643b065cbc619f98b2fa8108f0d3ebcc33d3351fd748": KeyCompromised,
+    "0xe27a5a687a8dba0be958ee88d4b84ca8bcee15f2c330964c746028d7a337ef0f": CountersignatureWithdrawn,
+    "0xe96b5f2705913706a4ee9f891fd2ef8ca51a9047362d0e7099b0ec50b3cd9a1d": BatchAnchored,
     "0xea7c063f22235feaff2383badcaf681ddf836c15855a2668a6c245727abe410d": TaskCounted,
     "0xeefcc629a295530ef2d50a7a25b8f080535d8d05106e02913983a2d3ef5400dd": ContractPublished,
     "0xf229baa593af28c41b1d16b748cd7688f0c83aaf92d4be41c44005defe84c166": RoleRevoked,
+    "0xf37d1fd2253ae9407c449afdd7569172c5022131390a4c32a79c8f9b51695b11": DocumentCountersigned,
     "0xf98448b987f1428e0e230e1f3c6e2ce15b5693eaf31827fbd0b1ec4b424ae7cf": RoleGranted,
     "0xfd889bb7c30b2feb160aeb1553e67e921bceba98227947ab8dd750096ac531ae": OrganizationExpelled,
     "0xfeb69018ee8b8fd50ea86348f1267d07673379f72cffdeccec63853ee8ce8b48": RoleGrantDelayChanged,

@@ -59,7 +59,9 @@ def _has_checksum(digits: str) -> bool:
 
 
 def to_python(kind: str, value: Any) -> Any:
-    """The Python form of a decoded value of an elementary ABI type."""
+    """The Python form of a decoded value of an elementary ABI type, or of an array of such: a tuple."""
+    if array := ARRAY.match(kind):
+        return tuple(to_python(array[1], item) for item in value)
     if kind == "address":
         return to_checksum_address(value)
     if kind.startswith("bytes"):

@@ -20,6 +20,7 @@ from careledger.errors import InvalidInput
 
 __all__ = [
     "ADMIN",
+    "ANCHOR",
     "GUARDIAN",
     "MANAGER",
     "NAMED_FUNCTIONS",
@@ -38,6 +39,7 @@ __all__ = [
 
 MANAGER = "AccessManager"
 REGISTRY = "OrganizationRegistry"
+ANCHOR = "DocumentAnchor"
 
 ADMIN = 0
 REGISTRAR = 1
@@ -150,6 +152,7 @@ def suite_plan(parameters: Parameters) -> Plan:
     contracts = (
         ContractStep(MANAGER, MANAGER, (parameters.admin,)),
         ContractStep(REGISTRY, REGISTRY, (Reference(MANAGER), parameters.recovery_delay_seconds)),
+        ContractStep(ANCHOR, ANCHOR, (Reference(REGISTRY),)),
     )
 
     def settings(addresses: dict[str, str], from_block: int) -> list[Setting]:
