@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from careledger.anchoring import Documents
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import Deployer, Deployment, Parameters, suite_plan
-from careledger.chain.deployment.plan import MANAGER, REGISTRY
+from careledger.chain.deployment.plan import ANCHOR, MANAGER, REGISTRY
 from careledger.chain.deployment.verify import require_code
 from careledger.chain.development import Node, development_signer, embedded_connection
 from careledger.chain.signers import Signer
@@ -24,7 +25,7 @@ LOCAL_RECOVERY_DELAY_SECONDS = 2
 class CareLedger:
     """A deployed suite on one chain, acting with one signer or, without one, only reading.
 
-    Attributes: `organizations`, `governance`, `connection`, `deployment`. A context manager; leaving it stops a node
+    Attributes: `organizations`, `governance`, `documents`, `connection`, `deployment`. A context manager; leaving it stops a node
     that `local` started.
     """
 
@@ -41,6 +42,7 @@ class CareLedger:
         first_block = deployment.first_block
         self.organizations = Organizations(contracts[REGISTRY], first_block, signer)
         self.governance = Governance(contracts[MANAGER], contracts, first_block, signer)
+        self.documents = Documents(contracts[ANCHOR], self.organizations, first_block, signer)
 
     @classmethod
     def local(cls, block_time_seconds: int | None = None) -> CareLedger:

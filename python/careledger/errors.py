@@ -39,6 +39,12 @@
     │   ├── IndexWentBack             a reorganization or rebuild took the block of a view from it
     │   ├── ReadModelFailed           the code of a read model raised an exception
     │   └── ChainDisagrees            the nodes contradict each other, or one itself
+    ├── AnchoringError                a document is not what was said of it
+    │   ├── NotAnchored               there is no such anchor on this chain
+    │   ├── ReceiptError              a receipt cannot be used
+    │   │   ├── ReceiptMalformed      it is none, or its values do not fit each other
+    │   │   └── ReceiptUnsupported    it is of a version that this careledger does not read
+    │   └── StateProofInvalid         a state proof does not prove what it states
     ├── SignerError                   a key could not be read or used
     └── VaultError                    the encrypted store could not be read or written
 
@@ -54,6 +60,7 @@ from enum import IntEnum
 from typing import Any, ClassVar
 
 __all__ = [
+    "AnchoringError",
     "BytecodeMismatch",
     "CareLedgerError",
     "ChainDisagrees",
@@ -78,15 +85,20 @@ __all__ = [
     "NodeBusy",
     "NodeRefused",
     "NodeUnreachable",
+    "NotAnchored",
     "NotAContract",
     "OutboxError",
     "OutboxOfAnotherChain",
     "Panicked",
     "PlainKeyAdmin",
     "ReadModelFailed",
+    "ReceiptError",
+    "ReceiptMalformed",
+    "ReceiptUnsupported",
     "RecordUnfinished",
     "RevertedWithReason",
     "SignerError",
+    "StateProofInvalid",
     "TransactionUnconfirmed",
     "UnknownIntent",
     "UnknownOrganization",
@@ -450,6 +462,62 @@ class ChainDisagrees(IndexerError):
             f"block {self.block_number}: {self.problem}; nothing of it was stored: "
             "leave out the node that is wrong, or add another to decide"
         )
+
+
+class AnchoringError(CareLedgerError):
+    """A document is not what was said of it, or cannot be told."""
+
+    exit_code: ClassVar[int] = 13
+
+
+@dataclass(eq=False)
+class NotAnchored(AnchoringError):
+    """Nothing is anchored there."""
+
+    submitter: str
+    anchor_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.anchor_id} is not anchored by {self.submitter} on this chain: "
+            "check the chain, the submitter, and whether its transaction is in a block"
+        )
+
+
+class ReceiptError(AnchoringError):
+    """A receipt cannot be used."""
+
+
+@dataclass(eq=False)
+class ReceiptMalformed(ReceiptError):
+    """A receipt is none, or its values do not fit each other: it was changed, or made by faulty software."""
+
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the receipt's {self.field} {self.problem}; use the receipt as it was issued, or ask for it again"
+
+
+@dataclass(eq=False)
+class ReceiptUnsupported(ReceiptError):
+    """A receipt is of a version that this careledger does not read."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"the receipt is of version {self.version}, which this careledger does not read: install a newer one"
+
+
+@dataclass(eq=False)
+class StateProofInvalid(AnchoringError):
+    """A state proof does not prove what it states. `part` names what fails."""
+
+    part: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the state proof's {self.part} {self.problem}"
 
 
 class OutboxError(CareLedgerError):

@@ -148,12 +148,16 @@ class Connection:
 
     def genesis_hash(self) -> str:
         """The hash of block 0, which tells a restarted development chain from the one before."""
-        with self.failures("eth_getBlockByNumber"):
-            return _text(self.web3.eth.get_block(0)["hash"])
+        return self.block_hash(0)
 
     def block_number(self) -> int:
         with self.failures("eth_blockNumber"):
             return _number(self.web3.eth.block_number)
+
+    def block_hash(self, block: int | str = "latest") -> str:
+        """A block's hash, 0x-prefixed."""
+        with self.failures("eth_getBlockByNumber"):
+            return _text(self.web3.eth.get_block(cast(Any, block))["hash"])
 
     def block_time(self, block: int | str = "latest") -> int:
         """A block's time, Unix seconds."""

@@ -1,0 +1,76 @@
+"""Which transaction anchored: found by the record's own time, without reading all logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from careledger.anchoring.stamps import anchored_stamp
+from careledger.chain.contract import Contract
+from careledger.contract_events import BatchAnchored, ContractEvent, DocumentAnchored, DocumentsAnchored
+from careledger.errors import NotAnchored
+
+__all__ = ["Origin", "find_origin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where and when something was anchored. Times are Unix seconds; `signed_at` is 0 unless a signature was sent by
+    another, `expiry` 0 for never."""
+
+    submitter: str
+    anchored_at: int
+    signed_at: int
+    expiry: int
+    transaction_hash: str
+    block_number: int
+    block_hash: str
+
+
+def find_origin(anchors: Contract, submitter: str, anchor_id: str, first_block: int) -> Origin:
+    """The transaction that anchored an id under a submitter, from the contract's first block on.
+
+    Raises NotAnchored if there is no record, or its event is not in the blocks of its time.
+    """
+    connection = anchors.connection
+    record = anchors.read("anchorOf", submitter, anchor_id)
+    anchored_at = record["anchored_at"]
+    if not anchored_at:
+        raise NotAnchored(submitter, anchor_id)
+    number, head = _first_block_at(anchors, anchored_at, first_block), connection.block_number()
+    while number <= head and connection.block_time(number) == anchored_at:
+        for entry in connection.logs(
+            anchors.address, [DocumentAnchored, DocumentsAnchored, BatchAnchored], number, number
+        ):
+            if _anchors(entry.event, submitter, anchor_id):
+                return Origin(
+                    submitter=submitter,
+                    anchored_at=anchored_at,
+                    signed_at=record["signed_at"],
+                    expiry=record["expiry"],
+                    transaction_hash=entry.transaction_hash,
+                    block_number=number,
+                    block_hash=connection.block_hash(number),
+                )
+        number += 1
+    raise NotAnchored(submitter, anchor_id)
+
+
+def _first_block_at(anchors: Contract, time: int, first_block: int) -> int:
+    """The first block whose time is not before `time`: blocks' times never fall."""
+    connection = anchors.connection
+    low, high = first_block, connection.block_number()
+    while low < high:
+        middle = (low + high) // 2
+        if connection.block_time(middle) < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _anchors(event: ContractEvent, submitter: str, anchor_id: str) -> bool:
+    if isinstance(event, DocumentAnchored):
+        return event.leaf == anchor_id and anchored_stamp(event.stamp).submitter == submitter
+    if isinstance(event, DocumentsAnchored):
+        return event.submitter == submitter and anchor_id in event.leaves
+    return isinstance(event, BatchAnchored) and event.submitter == submitter and event.root == anchor_id
