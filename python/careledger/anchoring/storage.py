@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from tiny_keccak import keccak256
 
-from careledger.anchoring.types import Anchor, DocumentStatus, Location, RevocationReason
+from careledger.anchoring.merkle import verify
+from careledger.anchoring.types import ZERO_HASH, Anchor, DocumentStatus, Location, RevocationReason
 
 __all__ = ["record_slot", "revoked_leaves_slot", "slots_of", "status_of", "unpack_record"]
 
@@ -57,10 +58,9 @@ def status_of(location: Location, own: Anchor, anchor: Anchor, leaf_revoked: boo
     """What the contract says of a document at a time (Unix seconds), as its `statusOf`.
 
     `own` is the record under the leaf, `anchor` the one under `location.anchor_id`: the same for a document that is
-    anchored by itself. That the location's proof leads to its root is for the caller to know.
+    anchored by itself.
     """
-    in_batch = location.root is not None
-    if location.index >= anchor.count if in_batch else anchor.count or not anchor.anchored_at:
+    if not (_is_in_batch(location, anchor.count) if location.root else anchor.anchored_at and not anchor.count):
         return DocumentStatus.UNKNOWN
     if leaf_revoked or anchor.revoked_at:
         return DocumentStatus.REVOKED
@@ -69,6 +69,13 @@ def status_of(location: Location, own: Anchor, anchor: Anchor, leaf_revoked: boo
     if anchor.expiry and anchor.expiry <= time:
         return DocumentStatus.EXPIRED
     return DocumentStatus.DISPUTED if own.disputes else DocumentStatus.ACTIVE
+
+
+def _is_in_batch(location: Location, count: int) -> bool:
+    """Beyond its count, a leaf could not be revoked."""
+    proof = [_bytes(node) for node in location.proof]
+    root, leaf = _bytes(location.root or ZERO_HASH), _bytes(location.leaf)
+    return location.index < count and verify(root, location.index, leaf, proof)
 
 
 def _bytes(text: str) -> bytes:
