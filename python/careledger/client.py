@@ -32,6 +32,8 @@ class CareLedger:
     def __init__(
         self, connection: Connection, deployment: Deployment, signer: Signer | None = None, node: Node | None = None
     ) -> None:
+        """Raises DeploymentChanged if the deployment is of an earlier version or not finished."""
+        deployment.require_contracts()
         self.connection = connection
         self.deployment = deployment
         self.signer = signer

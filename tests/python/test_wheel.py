@@ -92,7 +92,7 @@ def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path)
     assert done.returncode == 0, done.stderr
     performance = json.loads(done.stdout)
     assert performance["chain"]["where"] == "an EVM inside this process (py-evm), since there is no Anvil"
-    assert performance["transactions_sent"] == 23
+    assert performance["transactions_sent"] == 38
     told = answers(performance)
     assert told.pop("insurer-manager").startswith("0x")
     assert told == {
@@ -101,6 +101,15 @@ def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path)
         "may-dispense": "no",
         "old-key-then": "ACTIVE, for demo-hospital",
         "old-key-now": "no",
+        "summary-first": "SUPERSEDED",
+        "summary-latest": "the corrected one",
+        "summary-other-server": "yes",
+        "consent-countersigned": "yes, demo-manufacturer",
+        "report-revoked": "REVOKED",
+        "report-elsewhere": "UNKNOWN",
+        "report-beside": "ACTIVE",
+        "log-whole": "yes",
+        "log-omission": "no, one at least is left out",
         "suspended-now": "SUSPENDED",
         "suspended-before": "ACTIVE",
         "suspended-may-start": "no",

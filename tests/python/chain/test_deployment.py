@@ -82,6 +82,7 @@ def test_a_second_run_sends_nothing(chain: Connection, tmp_path: Path) -> None:
     assert [(step.subject, step.present) for step in steps] == [
         ("AccessManager", False),
         ("OrganizationRegistry", False),
+        ("DocumentAnchor", False),
         ("settings", False),
     ]
     assert first.configured
@@ -139,11 +140,11 @@ def test_without_a_create2_deployer_addresses_follow_from_the_nonce(kind: str, t
 
 def by_nonce(connection: Connection, folder: Path) -> None:
     deployment = deploy(connection, folder)
-    assert [contract.salt for contract in deployment.contracts.values()] == [None, None]
+    assert [contract.salt for contract in deployment.contracts.values()] == [None] * 3
     assert deployment.configured
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
     assert deploy(connection, folder) == deployment
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
 
 
 def test_a_lost_manifest_is_rebuilt_by_a_run_that_sends_nothing(anvil: Connection, tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_manifest_of_another_genesis_is_refused_outside_a_local_chain(
     with pytest.raises(DeploymentChanged) as raised:
         run()
     assert raised.value.subject == f"{path}: genesis block"
-    assert sepolia.nonce(funded.address) == 3
+    assert sepolia.nonce(funded.address) == 4
 
 
 @pytest.mark.parametrize("delegated", [False, True])
@@ -253,7 +254,7 @@ def test_a_plain_key_admin_is_refused_outside_a_local_chain(
     assert list(tmp_path.iterdir()) == []
     deployment = Deployer(sepolia, funded, plan, tmp_path, allow_plain_key_admin=True).run()
     assert not deployment.configured
-    assert sepolia.nonce(funded.address) == 2
+    assert sepolia.nonce(funded.address) == 3
 
 
 def test_a_contract_account_may_be_the_admin(sepolia: Connection, funded: LocalSigner, tmp_path: Path) -> None:
@@ -273,7 +274,7 @@ def test_the_admin_s_signer_makes_the_settings_of_another_deployer(anvil: Connec
     admin = development_signer(5)
     plan = suite_plan(dataclasses.replace(PARAMETERS, admin=admin.address))
     assert Deployer(anvil, DEPLOYER, plan, admin_signer=admin).run().configured
-    assert (anvil.nonce(DEPLOYER.address), anvil.nonce(admin.address)) == (2, 1)
+    assert (anvil.nonce(DEPLOYER.address), anvil.nonce(admin.address)) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -454,6 +455,13 @@ def test_verify_finds_another_recovery_delay_than_the_manifest_s(anvil: Connecti
     assert failing(anvil, dataclasses.replace(deployment, parameters=changed)) == [
         "OrganizationRegistry: recovery delay"
     ]
+
+
+def test_verify_finds_documents_that_are_anchored_by_another_registry(anvil: Connection) -> None:
+    deployment = deploy(anvil)
+    other = deploy(anvil, parameters=dataclasses.replace(PARAMETERS, guardian=development_signer(7).address))
+    contracts = {**deployment.contracts, "DocumentAnchor": other.contracts["DocumentAnchor"]}
+    assert failing(anvil, dataclasses.replace(deployment, contracts=contracts)) == ["DocumentAnchor: registry"]
 
 
 def test_verify_finds_a_plain_key_admin_outside_a_local_chain(sepolia: Connection, funded: LocalSigner) -> None:

@@ -168,7 +168,7 @@ def test_a_block_between_two_questions_of_a_resumed_run_leads_to_no_second_contr
         miner.join()
     assert deployment.configured
     assert managers(connection) == 1
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
 
 
 def test_a_transaction_that_failed_in_its_block_does_not_block_the_next_run(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_transaction_that_failed_in_its_block_does_not_block_the_next_run(tmp_
         assert deployment.contracts["AccessManager"].transaction_hash is None
         assert [check for check in verify(connection, deployment) if not check.holds] == []
         assert records(tmp_path)[0].state is State.REVERTED
-        assert connection.nonce(DEPLOYER.address) == 3
+        assert connection.nonce(DEPLOYER.address) == 4
 
 
 def test_a_stranger_who_is_faster_while_a_run_waits_does_not_end_it(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_stranger_who_is_faster_while_a_run_waits_does_not_end_it(tmp_path: Pa
         assert deployment.configured
         assert deployment.contracts["AccessManager"].transaction_hash is None
         assert [check for check in verify(connection, deployment) if not check.holds] == []
-        assert connection.nonce(DEPLOYER.address) == 3
+        assert connection.nonce(DEPLOYER.address) == 4
 
 
 def test_a_fee_that_became_too_low_is_raised_under_the_same_nonce(node: Node, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_fee_that_became_too_low_is_raised_under_the_same_nonce(node: Node, tm
     rpc(connection, "evm_mine")
     assert signed.max_fee_wei < 400 * GWEI
     assert deploy(connection, tmp_path).configured
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
     after = records(tmp_path)[0]
     assert (after.state, after.nonce, len(after.attempts)) == (State.CONFIRMED, before.nonce, 2)
     assert after.transaction_hash == after.attempts[1].transaction_hash != signed.transaction_hash
@@ -238,7 +238,7 @@ def test_a_fee_is_not_raised_above_the_cap(node: Node, tmp_path: Path) -> None:
     assert [len(record.attempts) for record in records(tmp_path)] == [1]
     connection.fee_cap_wei = None
     assert deploy(connection, tmp_path).configured
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
 
 
 def test_nothing_is_stored_if_the_first_transaction_costs_too_much(node: Node, tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_an_unconfirmed_transaction_is_replaced_and_whichever_is_included_counts
     deployment = deploy(connection, tmp_path)
     assert deployment.contracts["AccessManager"].transaction_hash == first
     assert managers(connection) == 1
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
 
 
 def test_another_key_makes_no_second_contract_at_an_address_by_nonce(idle: Node, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_another_key_makes_no_second_contract_at_an_address_by_nonce(idle: Node,
     deployment = deploy(connection, tmp_path, signer=other)
     assert deployment.contracts["AccessManager"].transaction_hash == records(tmp_path)[0].attempts[0].transaction_hash
     assert not deployment.configured  # the admin has yet to act
-    assert (connection.nonce(DEPLOYER.address), connection.nonce(other.address)) == (1, 1)
+    assert (connection.nonce(DEPLOYER.address), connection.nonce(other.address)) == (1, 2)
     assert deploy(connection, tmp_path).configured
     assert managers(connection) == 1
 
@@ -303,7 +303,7 @@ def test_another_key_goes_on_where_addresses_follow_from_the_code(node: Node, tm
     connection = node.connect()
     other = development_signer(6)
     deployment = deploy(connection, tmp_path, signer=other)
-    assert (connection.nonce(DEPLOYER.address), connection.nonce(other.address)) == (0, 2)
+    assert (connection.nonce(DEPLOYER.address), connection.nonce(other.address)) == (0, 3)
     assert deploy(connection, tmp_path).addresses == deployment.addresses
 
 
@@ -313,7 +313,7 @@ def test_a_lost_manifest_makes_no_second_contract_at_an_address_by_nonce(tmp_pat
         deployment = deploy(connection, tmp_path)
         (tmp_path / "31337.json").unlink()
         assert deploy(connection, tmp_path) == deployment
-        assert connection.nonce(DEPLOYER.address) == 3
+        assert connection.nonce(DEPLOYER.address) == 4
         (tmp_path / "31337.json").unlink()
         other = dataclasses.replace(PARAMETERS, registrar=development_signer(4).address)
         assert set(deploy(connection, tmp_path, other).addresses.values()).isdisjoint(deployment.addresses.values())
@@ -335,7 +335,7 @@ def test_a_request_that_is_lost_once_does_not_end_a_run(node: Node, tmp_path: Pa
         proxy.lose_answers("eth_sendRawTransaction", after=1)
         assert deploy(Connection.open(proxy.url), tmp_path).configured
         assert proxy.faults() == {"lost request": 1, "lost answer": 1}
-    assert node.connect().nonce(DEPLOYER.address) == 3
+    assert node.connect().nonce(DEPLOYER.address) == 4
 
 
 def test_a_node_that_goes_away_is_named_when_time_is_up(idle: Node, tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_a_node_that_goes_away_is_named_when_time_is_up(idle: Node, tmp_path: Pa
         rpc(connection, "evm_mine")
         assert deploy(through, tmp_path).configured
     assert managers(connection) == 1
-    assert connection.nonce(DEPLOYER.address) == 3
+    assert connection.nonce(DEPLOYER.address) == 4
 
 
 @pytest.mark.parametrize("chain_id", [31337, 11155111], ids=["local", "not local"])
@@ -381,7 +381,7 @@ def test_an_outbox_of_another_chain_is_begun_anew_on_a_local_chain_only(chain_id
                 return
             deployer.run()
             with Outbox.offline(f"sqlite:///{path}") as outbox:
-                assert [record.state for record in outbox.records()] == [State.CONFIRMED] * 2
+                assert [record.state for record in outbox.records()] == [State.CONFIRMED] * 3
                 assert outbox.status().genesis_hash == connection.genesis_hash()
         (tmp_path / f"{chain_id}.json").unlink()
 
@@ -417,6 +417,30 @@ def test_a_half_finished_deployment_is_named_as_such_until_it_is_finished(node: 
         assert "careledger deploy" in raised.value.actual
     deploy(connection, tmp_path)
     CareLedger.connect(node.url, None, tmp_path)
+
+
+@pytest.mark.parametrize("options", [(), (BY_NONCE,)], ids=["create2", "by nonce"])
+def test_a_deployment_of_an_earlier_version_is_finished_by_the_next_run(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """One whose suite had no DocumentAnchor, and which has been in use since."""
+    plan = suite_plan(PARAMETERS)
+    earlier = dataclasses.replace(plan, contracts=plan.contracts[:2])
+    with Node(options=options) as node:
+        connection = node.connect()
+        before = Deployer(connection, DEPLOYER, earlier, tmp_path).run()
+        assert before.configured
+        assert list(before.contracts) == ["AccessManager", "OrganizationRegistry"]
+        with pytest.raises(DeploymentChanged) as raised:
+            CareLedger.connect(node.url, None, tmp_path)
+        assert raised.value.actual == "no DocumentAnchor; run `careledger deploy` to finish it"
+        nonce = connection.nonce(DEPLOYER.address)
+        after = deploy(connection, tmp_path)
+        assert connection.nonce(DEPLOYER.address) == nonce + 1
+        anchor = after.contracts.pop("DocumentAnchor")
+        assert after == before
+        assert anchor.arguments == [before.addresses["OrganizationRegistry"]]
+        CareLedger.connect(node.url, None, tmp_path)
 
 
 def test_a_manifest_of_an_empty_chain_with_the_same_genesis_is_to_be_removed(tmp_path: Path) -> None:

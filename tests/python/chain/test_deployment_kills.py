@@ -29,13 +29,15 @@ from careledger.chain.deployment.deployer import CREATE2_DEPLOYER
 from careledger.chain.deployment.sending import outbox_path
 from careledger.chain.development import Node, development_signer
 from careledger.chain.outbox import Outbox
+from web3.types import RPCEndpoint
 
 DEPLOYER = development_signer(0).address
 BLOCK_SECONDS = "0.3"
 DEADLINE_SECONDS = 90
-TRANSACTIONS = 3
+CONTRACTS = 3
+TRANSACTIONS = CONTRACTS + 1
 RECOVERY_DELAY_SECONDS = 60
-REQUESTS_OF_A_RUN = 130
+REQUESTS_OF_A_RUN = 180
 
 Record = Callable[[str, object], None]
 
@@ -75,7 +77,10 @@ def at_inclusion(number: int) -> Moment:
 
 @dataclass
 class Relay:
-    """Hands a program's requests to a node, and kills the program at a moment."""
+    """Hands a program's requests to a node, and kills the program at a moment.
+
+    `block` is the chain's last block at that moment: the chain goes on while the test looks at what the kill left.
+    """
 
     node_url: str
     url: str = ""
@@ -85,6 +90,7 @@ class Relay:
     broadcasts: int = 0
     count: int = 0
     killed: bool = False
+    block: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def aim(self, moment: Moment | None = None, before_broadcast: int = 0) -> None:
@@ -92,11 +98,15 @@ class Relay:
         self.moment = moment or (lambda _method, _result, _count: False)
         self.before_broadcast, self.broadcasts, self.count, self.killed = before_broadcast, 0, 0, False
 
-    def kill(self) -> None:
+    def kill(self, block: int) -> None:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
-        self.killed = True
+        self.killed, self.block = True, block
+
+    def last_block(self) -> int:
+        call = {"jsonrpc": "2.0", "id": 0, "method": "eth_blockNumber", "params": []}
+        return int(requests.post(self.node_url, json=call, timeout=30).json()["result"], 16)
 
     def answer(self, body: bytes) -> bytes | None:
         """The node's answer; None if the program was killed."""
@@ -106,17 +116,19 @@ class Relay:
             content = json.loads(body)
             methods = [call["method"] for call in (content if isinstance(content, list) else [content])]
             self.count += 1
-            for _ in range(methods.count("eth_sendRawTransaction")):
+            broadcasts = methods.count("eth_sendRawTransaction")
+            before = self.last_block() if broadcasts else None  # what is broadcast now is in a later one
+            for _ in range(broadcasts):
                 self.broadcasts += 1
                 if self.broadcasts == self.before_broadcast:
-                    self.kill()
+                    self.kill(self.last_block())
                     return None
             headers = {"Content-Type": "application/json"}
             answer = requests.post(self.node_url, data=body, headers=headers, timeout=30).content
             answered = json.loads(answer)
             for method, one in zip(methods, answered if isinstance(content, list) else [answered], strict=True):
                 if self.moment(method, one.get("result"), self.count):
-                    self.kill()
+                    self.kill(self.last_block() if before is None else before)
                     return None
             return answer
 
@@ -166,8 +178,8 @@ def deploy(relay: Relay, folder: Path) -> int:
     return code
 
 
-def where_it_landed(connection: Connection, folder: Path) -> str:
-    """What a kill left: told by the files and the chain, not by where it was aimed."""
+def where_it_landed(connection: Connection, folder: Path, block: int) -> str:
+    """What a kill left when a block was the last: told by the files and the chain, not by where it was aimed."""
     path = outbox_path(folder, connection.chain_id)
     manifest = folder / f"{connection.chain_id}.json"
     if not path.exists() or not manifest.exists():
@@ -181,11 +193,17 @@ def where_it_landed(connection: Connection, folder: Path) -> str:
     (record,) = under_way
     if not record.attempts:
         return "stored, before it is signed"
-    if any(connection.receipt(attempt.transaction_hash) is not None for attempt in record.attempts):
+    known = [found for attempt in record.attempts if (found := known_to_node(connection, attempt.transaction_hash))]
+    if any(found["blockNumber"] is not None and int(found["blockNumber"], 16) <= block for found in known):
         return "after inclusion, before the manifest is written"
-    if connection.nonce(DEPLOYER, "pending") > connection.nonce(DEPLOYER, "latest"):
-        return "between broadcast and inclusion"
-    return "signed, before broadcast"
+    return "between broadcast and inclusion" if known else "signed, before broadcast"
+
+
+def known_to_node(connection: Connection, transaction_hash: str) -> dict[str, Any] | None:
+    """A transaction in a block or in the node's pool."""
+    answer: Any = connection.web3.provider.make_request(RPCEndpoint("eth_getTransactionByHash"), [transaction_hash])
+    found: dict[str, Any] | None = answer["result"]
+    return found
 
 
 def essence(folder: Path, chain_id: int) -> dict[str, Any]:
@@ -223,9 +241,9 @@ def fresh_chain(create2: bool) -> Iterator[Connection]:
 def moments(rng: random.Random) -> Iterator[dict[str, Any]]:
     """Where to kill, for ever: each kind of moment in turn, at a random transaction or request."""
     while True:
-        yield {"before_broadcast": rng.randint(1, 2)}
-        yield {"moment": at_broadcast(rng.randint(1, 2))}
-        yield {"moment": at_inclusion(rng.randint(1, 2))}
+        yield {"before_broadcast": rng.randint(1, CONTRACTS)}
+        yield {"moment": at_broadcast(rng.randint(1, CONTRACTS))}
+        yield {"moment": at_inclusion(rng.randint(1, CONTRACTS))}
         yield {"moment": at_request(rng.randint(1, REQUESTS_OF_A_RUN))}
 
 
@@ -234,7 +252,7 @@ def uninterrupted(create2: bool, folder: Path) -> dict[str, Any]:
     with fresh_chain(create2) as connection:
         parameters = Parameters(*(DEPLOYER,) * 4, recovery_delay_seconds=RECOVERY_DELAY_SECONDS)
         Deployer(connection, development_signer(0), suite_plan(parameters), folder).run()
-        assert creations(connection) == 2
+        assert creations(connection) == CONTRACTS
         return essence(folder, connection.chain_id)
 
 
@@ -255,11 +273,11 @@ def kill_and_resume(
                 relay.aim(**next(aims))
                 deploy(relay, into)
                 if relay.killed:
-                    landed[where_it_landed(connection, into)] += 1
+                    landed[where_it_landed(connection, into, relay.block)] += 1
             relay.aim()
             assert deploy(relay, into) == 0
             assert essence(into, connection.chain_id) == expected
-            assert creations(connection) == 2
+            assert creations(connection) == CONTRACTS
             assert connection.nonce(DEPLOYER, "latest") == connection.nonce(DEPLOYER) == TRANSACTIONS
             assert sorted(path.name for path in into.iterdir()) == [
                 f"{connection.chain_id}.{kind}" for kind in ("json", "lock", "outbox.db", "outbox.db.worker")

@@ -163,7 +163,7 @@ def test_a_safe_rules_a_suite_that_a_keystore_key_deployed(
     assert first.returncode == 0, first.stderr
     body = json.loads(first.stdout)
     assert not body["deployment"]["configured"]
-    assert connection.nonce(deployer.address) == nonce + 2
+    assert connection.nonce(deployer.address) == nonce + 3
     file = folder / f"{SEPOLIA}.admin.json"
     assert body["admin_transaction"] == str(file)
     batch = json.loads(file.read_text())

@@ -32,7 +32,7 @@ def test_deploy_writes_a_manifest_and_a_second_run_sends_nothing(
     assert first.body["deployment"] == json.loads((tmp_path / "31337.json").read_text())
     nonce = node.connect().nonce(DEPLOYER)
     assert careledger(*arguments).body == first.body
-    assert node.connect().nonce(DEPLOYER) == nonce == 3
+    assert node.connect().nonce(DEPLOYER) == nonce == 4
     verified = careledger("deploy", "--verify", "--rpc", node.url, "--deployments", tmp_path, "--json")
     assert verified.exit_code == 0
     assert all(check["holds"] for check in verified.body)

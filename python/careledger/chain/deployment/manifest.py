@@ -14,7 +14,7 @@ from typing import Any
 from eth_utils.address import is_checksum_address
 
 from careledger.chain.artifacts import artifact_names
-from careledger.chain.deployment.plan import MANAGER, REGISTRY, Parameters
+from careledger.chain.deployment.plan import Parameters, suite_plan
 from careledger.errors import ConfigurationError, DeploymentChanged, DeploymentMissing, InvalidInput
 
 __all__ = ["DAMAGES", "DeployedContract", "Deployment", "locked", "manifest_path", "write_atomically"]
@@ -67,12 +67,14 @@ class Deployment:
         return min((contract.block for contract in self.contracts.values()), default=0)
 
     def require_contracts(self) -> None:
-        """Raises DeploymentChanged if a contract of the suite has yet to be deployed."""
-        missing = [name for name in (MANAGER, REGISTRY) if name not in self.contracts]
+        """Raises DeploymentChanged if a contract of the suite has yet to be deployed: the run was interrupted, or an
+        earlier version, whose suite had fewer, made the deployment."""
+        wanted = [step.name for step in suite_plan(self.parameters).contracts]
+        missing = [name for name in wanted if name not in self.contracts]
         if missing:
             raise DeploymentChanged(
                 f"the deployment on chain {self.chain_id}",
-                f"{MANAGER} and {REGISTRY}",
+                f"{', '.join(wanted[:-1])} and {wanted[-1]}",
                 f"no {' and no '.join(missing)}; run `careledger deploy` to finish it",
             )
 

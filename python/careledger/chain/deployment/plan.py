@@ -148,7 +148,7 @@ class Plan:
 
 
 def suite_plan(parameters: Parameters) -> Plan:
-    """The suite: its manager, whose admin is the final account from the constructor on, and the registry."""
+    """The suite: its manager, whose admin is the final account from the constructor on, the registry, the anchor."""
     contracts = (
         ContractStep(MANAGER, MANAGER, (parameters.admin,)),
         ContractStep(REGISTRY, REGISTRY, (Reference(MANAGER), parameters.recovery_delay_seconds)),

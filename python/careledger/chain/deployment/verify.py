@@ -12,6 +12,7 @@ from careledger.chain.deployment.accounts import is_plain_key, role_members
 from careledger.chain.deployment.manifest import Deployment
 from careledger.chain.deployment.plan import (
     ADMIN,
+    ANCHOR,
     MANAGER,
     NAMED_FUNCTIONS,
     REGISTRY,
@@ -36,8 +37,8 @@ class Check:
 
 
 def verify(connection: Connection, deployment: Deployment, allow_plain_key_admin: bool = False) -> list[Check]:
-    """Every contract's code against the wheel's, the registry's authority and delay, each setting of the manager, what
-    the plan leaves to the admin, and who holds the roles.
+    """Every contract's code against the wheel's, the registry's authority and delay, the registry that documents are
+    anchored by, each setting of the manager, what the plan leaves to the admin, and who holds the roles.
 
     Raises ChainError if the chain could not be asked: that is no answer about the deployment; and DeploymentChanged if
     the deployment is not finished.
@@ -60,6 +61,8 @@ def verify(connection: Connection, deployment: Deployment, allow_plain_key_admin
     delay = registry.read("recoveryDelay")
     wanted_delay = deployment.parameters.recovery_delay_seconds
     checks.append(Check(f"{REGISTRY}: recovery delay", delay == wanted_delay, f"{delay} s"))
+    asked = Contract(connection, ANCHOR, deployment.addresses[ANCHOR]).read("registry")
+    checks.append(Check(f"{ANCHOR}: registry", asked == registry.address, asked))
     members = role_members(manager, deployment.first_block)
     for setting in suite_plan(deployment.parameters).settings(deployment.addresses, deployment.first_block):
         checks.append(check_setting(manager, setting, members))
