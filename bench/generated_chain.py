@@ -15,15 +15,25 @@ from typing import Any, ClassVar, Literal
 
 import orjson
 from careledger.contract_events import (
+    AnchorRevoked,
+    BatchAnchored,
     ContractEvent,
+    DocumentAmended,
+    DocumentAnchored,
+    DocumentCountersigned,
+    DocumentDisputed,
+    DocumentsAnchored,
     IdentifierAssigned,
     KeyAdded,
     KeyRetired,
+    LeavesRevoked,
     LicenceRenewed,
     MemberRolesChanged,
     OrganizationAdmitted,
     OrganizationReinstated,
     OrganizationSuspended,
+    StreamDeclared,
+    StreamExtended,
     TaskCounted,
 )
 from eth_abi.abi import encode
@@ -47,14 +57,16 @@ NUMBER, TIME, HASH, TRANSACTION = "@number@", "@time@", "@hash@", "@transaction@
 LAP = "eeeeeeee"
 """Stands in topics and data for which time a template is used, in 8 digits; no other content has such a run."""
 
-Content = Literal["tasks", "organizations"]
+LIST_LEAVES = 10
+
+Content = Literal["tasks", "organizations", "documents"]
 Event = tuple[type[ContractEvent], Sequence[Any]]
 
 
 @contextmanager
 def generated_chain(events: int, content: Content) -> Iterator[str]:
-    """The URL of a server in a process of its own: so many events of one kind that no read model knows (`tasks`), or
-    acts on organizations, ten on each (`organizations`)."""
+    """The URL of a server in a process of its own: so many events of one kind that no read model knows (`tasks`), acts
+    on organizations, ten on each (`organizations`), or acts on documents, half of them anchorings (`documents`)."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(events // EVENTS_PER_BLOCK, content, theirs), daemon=True)
@@ -72,8 +84,7 @@ class Chain:
 
     def __init__(self, last: int, content: Content) -> None:
         self.last = last
-        events = _tasks if content == "tasks" else _organizations
-        self._templates = [self._template(events(number)) for number in range(TEMPLATES)]
+        self._templates = [self._template(CONTENTS[content](number)) for number in range(TEMPLATES)]
 
     def answer(self, method: str, params: list[Any]) -> bytes:
         """The result's JSON. Raises LookupError for what is not known here, ValueError for too many logs."""
@@ -194,6 +205,40 @@ def _organizations(template: int) -> list[Event]:
             _event(OrganizationReinstated, organization=organization, reason=0),
         ]
     return events
+
+
+def _documents(template: int) -> list[Event]:
+    """Of one submitter, twenty events at a time: a stream of three documents, six documents, a list of ten, a batch."""
+    submitter = _of_lap(20, template)
+    account = int.from_bytes(submitter, "big")
+    events: list[Event] = []
+    for number in range(template * EVENTS_PER_BLOCK, (template + 1) * EVENTS_PER_BLOCK, 20):
+        leaves = [_of_lap(32, 1000 * number + i) for i in range(9 + LIST_LEAVES)]
+        stream, root = _of_lap(32, 1000 * number + 998), _of_lap(32, 1000 * number + 999)
+        events.append(_event(StreamDeclared, submitter=submitter, stream=stream, head=stream))
+        for leaf in leaves[:3]:
+            events.append(_event(DocumentAnchored, leaf=leaf, stamp=3 << 200 | account))
+            events.append(_event(StreamExtended, submitter=submitter, stream=stream, id=leaf, head=leaf))
+        events += [_event(DocumentAnchored, leaf=leaf, stamp=START_TIME << 216 | account) for leaf in leaves[3:9]]
+        document = {"submitter": submitter, "leaf": leaves[3]}
+        successor = {"successor_submitter": submitter, "successor_leaf": leaves[4]}
+        events += [
+            _event(DocumentsAnchored, submitter=submitter, terms=0, leaves=leaves[9:]),
+            _event(BatchAnchored, submitter=submitter, root=root, count=1_000_000, terms=0, signed_at=0),
+            _event(LeavesRevoked, root=root, stamp=1 << 160 | account, leaves=0xFF00),
+            _event(AnchorRevoked, id=leaves[5], stamp=1 << 160 | account),
+            _event(DocumentAmended, **document, **successor, reason=1),
+            _event(DocumentCountersigned, **document, organization=_of_lap(12, number), key=_of_lap(20, number)),
+            _event(DocumentDisputed, **document, disputant=_of_lap(20, number), reason=1, statement=bytes(32)),
+        ]
+    return events
+
+
+CONTENTS: dict[Content, Callable[[int], list[Event]]] = {
+    "tasks": _tasks,
+    "organizations": _organizations,
+    "documents": _documents,
+}
 
 
 def _event(event: type[Any], **fields: Any) -> Event:

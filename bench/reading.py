@@ -42,6 +42,9 @@ WEB3_BLOCKS = 150
 EMIT_GAS = 1_000_000
 MAX_FEE_WEI, TIP_WEI = 3 * 10**9, 10**9
 MODEL_EVENTS = 50_000
+LEAST_DOCUMENT_EVENTS = 25_000
+"""A second, with the documents' read model."""
+
 MEMORY_EVENTS = 5_000_000
 FIRST_EVENTS = 1_000_000
 SAMPLE_SECONDS = 0.05
@@ -146,25 +149,28 @@ def reading(ponder: Ponder | None) -> list[Result]:
 
 
 def read_models() -> list[Result]:
-    """Acts on organizations, whose read models are written with the events, beside events that no read model knows."""
+    """Acts on organizations and on documents, whose read models are written with the events, beside events that no read
+    model knows."""
     titles: dict[str, Databases] = {"SQLite": sqlite, "PostgreSQL": postgres}
-    contents: tuple[Content, ...] = ("organizations", "tasks")
+    modelled: dict[Content, str] = {"organizations": "index with read models", "documents": "index with documents"}
+    contents: tuple[Content, ...] = (*modelled, "tasks")
     with ExitStack() as stack:
         contestants: dict[tuple[str, Content], Callable[[int], float]] = {}
         for content in contents:
             url = stack.enter_context(generated_chain(MODEL_EVENTS, content))
             contestants |= {(title, content): _of_generated(url, databases) for title, databases in titles.items()}
         found = interleave(ROUNDS, contestants)
-    return [
-        compare(
-            f"index with read models: {title}",
-            found[title, "organizations"],
-            "events/s",
-            "events without",
-            found[title, "tasks"],
-        )
+    results = [
+        compare(f"{name}: {title}", found[title, content], "events/s", "events without", found[title, "tasks"])
+        for content, name in modelled.items()
         for title in titles
     ]
+    for title in titles:
+        rate = found[title, "documents"]
+        results.append(
+            compare(f"{modelled['documents']}: {title}", rate, "events/s", "the least promised", LEAST_DOCUMENT_EVENTS)
+        )
+    return results
 
 
 def _of_generated(chain: str, databases: Databases) -> Callable[[int], float]:

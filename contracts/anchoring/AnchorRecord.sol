@@ -10,8 +10,8 @@ import {IDocumentAnchor} from "./IDocumentAnchor.sol";
 /// | bits | field | bits | field |
 /// |---|---|---|---|
 /// | 40 | anchoredAt | 1, 1 | superseded, streamed |
-/// | 56 | terms: 40 expiry, 16 kind | 22 | unused |
-/// | 40 | signedAt | 16 | disputes |
+/// | 56 | terms: 40 expiry, 16 kind | 14 | the stream's last bits |
+/// | 40 | signedAt | 24 | disputes |
 /// | 32 | count | 8 | revocationReason |
 /// | | | 40 | revokedAt |
 type AnchorRecord is uint256;
@@ -36,13 +36,19 @@ library AnchorRecords {
     uint256 private constant COUNT = 136;
     uint256 private constant SUPERSEDED = 168;
     uint256 private constant STREAMED = 169;
-    uint256 private constant DISPUTES = 192;
+    uint256 private constant STREAM = 170;
+    uint256 private constant DISPUTES = 184;
     uint256 private constant REASON = 208;
     uint256 private constant REVOKED_AT = 216;
 
-    /// @dev What an anchoring states: terms, count and whether in a stream.
+    uint256 private constant STREAM_BITS = 14;
+
+    /// @dev Whether in a stream, and as much as fits of which.
+    uint256 private constant IN_STREAM = ((1 << (STREAM_BITS + 1)) - 1) << STREAMED;
+
+    /// @dev What an anchoring states: terms, count and stream.
     uint256 private constant STATED =
-        (uint256(type(uint56).max) << TERMS) | (uint256(type(uint32).max) << COUNT) | (uint256(1) << STREAMED);
+        (uint256(type(uint56).max) << TERMS) | (uint256(type(uint32).max) << COUNT) | IN_STREAM;
 
     /// @dev The first 12 bytes of keccak256("careledger.anchoring.AnchorRecord"), and zeros where the submitter goes.
     uint256 private constant NAMESPACE = 0x411e6ef1047853021417db2f0000000000000000000000000000000000000000;
@@ -98,8 +104,14 @@ library AnchorRecords {
         return AnchorRecord.wrap(AnchorRecord.unwrap(self) | (uint256(count_) << COUNT));
     }
 
-    function inStream(AnchorRecord self) internal pure returns (AnchorRecord) {
-        return AnchorRecord.wrap(AnchorRecord.unwrap(self) | (uint256(1) << STREAMED));
+    function inStream(AnchorRecord self, bytes32 stream) internal pure returns (AnchorRecord) {
+        uint256 mark = ((uint256(stream) & ((1 << STREAM_BITS) - 1)) << STREAM) | (uint256(1) << STREAMED);
+        return AnchorRecord.wrap(AnchorRecord.unwrap(self) | mark);
+    }
+
+    /// @return The record in the same stream as another one, or in none.
+    function inStreamOf(AnchorRecord self, AnchorRecord other) internal pure returns (AnchorRecord) {
+        return AnchorRecord.wrap(AnchorRecord.unwrap(self) | (AnchorRecord.unwrap(other) & IN_STREAM));
     }
 
     /// @return The record together with the marks of a document that was amended or disputed in a batch before.
@@ -113,8 +125,8 @@ library AnchorRecords {
         return AnchorRecord.wrap(AnchorRecord.unwrap(self) | (uint256(1) << SUPERSEDED));
     }
 
-    function withDisputes(AnchorRecord self, uint16 disputes_) internal pure returns (AnchorRecord) {
-        uint256 others = AnchorRecord.unwrap(self) & ~(uint256(type(uint16).max) << DISPUTES);
+    function withDisputes(AnchorRecord self, uint24 disputes_) internal pure returns (AnchorRecord) {
+        uint256 others = AnchorRecord.unwrap(self) & ~(uint256(type(uint24).max) << DISPUTES);
         return AnchorRecord.wrap(others | (uint256(disputes_) << DISPUTES));
     }
 
@@ -145,8 +157,8 @@ library AnchorRecords {
         return uint32(AnchorRecord.unwrap(self) >> COUNT);
     }
 
-    function disputes(AnchorRecord self) internal pure returns (uint16) {
-        return uint16(AnchorRecord.unwrap(self) >> DISPUTES);
+    function disputes(AnchorRecord self) internal pure returns (uint24) {
+        return uint24(AnchorRecord.unwrap(self) >> DISPUTES);
     }
 
     function isStreamed(AnchorRecord self) internal pure returns (bool) {
@@ -157,7 +169,7 @@ library AnchorRecords {
         return (AnchorRecord.unwrap(self) >> SUPERSEDED) & 1 == 1;
     }
 
-    /// @return Whether both state the same terms and count, and both or neither are in a stream.
+    /// @return Whether both state the same terms and count, and are in no stream or, by its last bits, in the same.
     function statesAs(AnchorRecord self, AnchorRecord other) internal pure returns (bool) {
         return (AnchorRecord.unwrap(self) ^ AnchorRecord.unwrap(other)) & STATED == 0;
     }

@@ -111,8 +111,10 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
 
     /// @inheritdoc IDocumentAnchor
     function declareStream(bytes32 stream) external {
-        if (_heads[msg.sender][stream] != 0) return;
-        bytes32 head = firstHeadOf(msg.sender, stream);
+        bytes32 head = _heads[msg.sender][stream];
+        if (head == CONTINUED) revert DocumentAnchorUnknownStream(msg.sender, stream);
+        if (head != 0) return;
+        head = firstHeadOf(msg.sender, stream);
         _heads[msg.sender][stream] = head;
         emit StreamDeclared(msg.sender, stream, head);
     }
@@ -122,7 +124,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         bytes32 head = _heads[formerSubmitter][stream];
         if (head == 0 || head == CONTINUED) revert DocumentAnchorUnknownStream(formerSubmitter, stream);
         if (_heads[msg.sender][stream] != 0) revert DocumentAnchorStreamExists(msg.sender, stream);
-        _requireOtherKeyOf(formerSubmitter);
+        _requireSameOrganization(formerSubmitter);
         _heads[formerSubmitter][stream] = CONTINUED;
         _heads[msg.sender][stream] = head;
         emit StreamContinued(msg.sender, stream, formerSubmitter, head);
@@ -130,7 +132,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
 
     /// @inheritdoc IDocumentAnchor
     function anchorInStream(bytes32 stream, bytes32 leaf, DocumentTerms terms) external {
-        if (_record(msg.sender, leaf, _anchored(terms).inStream())) {
+        if (_record(msg.sender, leaf, _anchored(terms).inStream(stream))) {
             _emit(DocumentAnchored.selector, leaf, DocumentTerms.unwrap(terms), msg.sender);
             _extend(msg.sender, stream, leaf);
         }
@@ -142,13 +144,13 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         returns (uint256)
     {
         _requireStream(_heads[msg.sender][stream], msg.sender, stream);
-        return _recordList(stream, leaves, _anchored(terms).inStream(), terms);
+        return _recordList(stream, leaves, _anchored(terms).inStream(stream), terms);
     }
 
     /// @inheritdoc IDocumentAnchor
     function anchorBatchInStream(bytes32 stream, bytes32 root, uint32 count, DocumentTerms terms) external {
         _requireBatch(root, count);
-        if (_record(msg.sender, root, _anchored(terms).withCount(count).inStream())) {
+        if (_record(msg.sender, root, _anchored(terms).withCount(count).inStream(stream))) {
             emit BatchAnchored(msg.sender, root, count, terms, 0);
             _extend(msg.sender, stream, root);
         }
@@ -169,7 +171,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
 
     /// @inheritdoc IDocumentAnchor
     function revokeOf(address submitter, bytes32 id, RevocationReason reason) external {
-        _requireOtherKeyOf(submitter);
+        _requireSameOrganization(submitter);
         AnchorSlot storage slot = AnchorRecords.slotOf(submitter, id);
         AnchorRecord held = slot.record;
         if (reason == RevocationReason.Unspecified) revert DocumentAnchorReasonMissing();
@@ -203,7 +205,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
     function revokeLeavesOf(address submitter, bytes32 root, uint256 word, uint256 leaves, RevocationReason reason)
         external
     {
-        _requireOtherKeyOf(submitter);
+        _requireSameOrganization(submitter);
         _requireLeaves(submitter, root, word, leaves);
         if (reason == RevocationReason.Unspecified) revert DocumentAnchorReasonMissing();
         LeavesSlot storage slot = AnchorRecords.revokedLeavesOf(submitter, root, word);
@@ -232,15 +234,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         slot.record = slot.record.superseded();
         _successors[submitter][former] = Link(leaf, msg.sender, uint40(block.timestamp), reason);
         _predecessors[msg.sender][leaf] = Link(former, submitter, uint40(block.timestamp), reason);
-        AnchorRecord held = AnchorRecords.slotOf(msg.sender, leaf).record;
-        AnchorRecord fresh = _anchored(terms);
-        if (!held.isStreamed()) {
-            if (_record(msg.sender, leaf, fresh)) {
-                _emit(DocumentAnchored.selector, leaf, DocumentTerms.unwrap(terms), msg.sender);
-            }
-        } else if (!held.statesAs(fresh.inStream())) {
-            revert DocumentAnchorAlreadyAnchored(msg.sender, leaf, held.anchoredAt());
-        }
+        _anchorSuccessor(leaf, terms);
         emit DocumentAmended(submitter, former, msg.sender, leaf, reason);
     }
 
@@ -456,7 +450,6 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         private
         returns (uint256 anchored)
     {
-        _requireFuture(fresh.expiry());
         bytes32[] memory stored = new bytes32[](leaves.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
             bytes32 leaf = leaves[i];
@@ -470,14 +463,27 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
             }
         }
         if (anchored == 0) return 0;
+        _requireFuture(fresh.expiry());
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             mstore(stored, anchored) // shortens it to those stored
         }
         emit DocumentsAnchored(msg.sender, terms, stored);
-        if (stream == 0) return anchored;
+        if (!fresh.isStreamed()) return anchored;
         for (uint256 i = 0; i < anchored; ++i) {
             _extend(msg.sender, stream, stored[i]);
+        }
+    }
+
+    /// @dev Anchors an amendment's successor, unless it is anchored with these terms, in whatever stream.
+    function _anchorSuccessor(bytes32 leaf, DocumentTerms terms) private {
+        AnchorRecord held = AnchorRecords.slotOf(msg.sender, leaf).record;
+        if (held.anchoredAt() != 0) {
+            _requireFuture(terms.expiryOf());
+            if (!held.isStanding()) revert DocumentAnchorInvalidSuccessor(msg.sender, leaf);
+        }
+        if (_record(msg.sender, leaf, _anchored(terms).inStreamOf(held))) {
+            _emit(DocumentAnchored.selector, leaf, DocumentTerms.unwrap(terms), msg.sender);
         }
     }
 
@@ -555,7 +561,9 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         }
         uint40 anchoredAt = held.anchoredAt();
         uint40 expiry = held.expiry();
-        if (revoked || held.revokedAt() != 0) return (DocumentStatus.Revoked, anchoredAt);
+        // A document revoked by itself stays so in every batch that it is shown in.
+        bool ownRevoked = own.revokedAt() != 0 && own.count() == 0;
+        if (revoked || ownRevoked || held.revokedAt() != 0) return (DocumentStatus.Revoked, anchoredAt);
         if (own.isSuperseded()) return (DocumentStatus.Superseded, anchoredAt);
         if (expiry != 0 && expiry <= block.timestamp) return (DocumentStatus.Expired, anchoredAt);
         return (own.disputes() != 0 ? DocumentStatus.Disputed : DocumentStatus.Active, anchoredAt);
@@ -583,12 +591,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         }
     }
 
-    /// @dev A submitter may act on its own anchors whatever became of its key: who reads them learns that.
     function _requireSameOrganization(address submitter) private view {
-        if (msg.sender != submitter) _requireOtherKeyOf(submitter);
-    }
-
-    function _requireOtherKeyOf(address submitter) private view {
         if (_registry.requireKey(msg.sender) != _organizationOf(submitter)) {
             revert DocumentAnchorNotSameOrganization(submitter, msg.sender);
         }
@@ -610,13 +613,13 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         }
     }
 
-    /// @dev What OpenZeppelin's SignatureChecker tells, for less: 64 bytes are an ordinary key's, whose account need
-    /// not be looked at, and a wallet gets its signature without a copy in between.
+    /// @dev What OpenZeppelin's SignatureChecker tells, for less: an ordinary key's 64 bytes need no look at its
+    /// account, and a wallet gets its signature without a copy in between.
     function _isSignature(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
         if (signature.length == 64) {
             (bytes32 r, bytes32 vs) = (bytes32(signature[:32]), bytes32(signature[32:]));
             (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, r, vs);
-            return recovered == signer && failure == ECDSA.RecoverError.NoError;
+            if (recovered == signer && failure == ECDSA.RecoverError.NoError) return true;
         }
         if (signer.code.length == 0) {
             (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signature);
@@ -630,7 +633,9 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
     }
 
     function _requireSigned(uint40 signedAt) private view {
-        if (signedAt > block.timestamp) revert DocumentAnchorSignedInFuture(signedAt, uint40(block.timestamp));
+        if (signedAt == 0 || signedAt > block.timestamp) {
+            revert DocumentAnchorInvalidSigningTime(signedAt, uint40(block.timestamp));
+        }
     }
 
     function _requireFuture(uint40 expiry) private view {

@@ -81,7 +81,7 @@ interface IDocumentAnchor {
         uint40 revokedAt; // Unix seconds; 0 if not revoked
         uint32 count; // leaves of a batch; 0 for a single document
         uint16 kind;
-        uint16 disputes; // those not withdrawn
+        uint24 disputes; // those not withdrawn
         RevocationReason revocationReason;
         bool superseded;
         bool streamed; // whether it belongs to a stream
@@ -195,7 +195,7 @@ interface IDocumentAnchor {
     error DocumentAnchorInvalidTerms(DocumentTerms terms);
     /// @notice Thrown when an expiry is past already.
     error DocumentAnchorExpiryPast(uint40 expiry, uint40 blockTime);
-    /// @notice Thrown when the leaf or root is anchored under the submitter with other terms, or outside a stream.
+    /// @notice Thrown when the leaf or root is anchored under the submitter with other terms or in another stream.
     error DocumentAnchorAlreadyAnchored(address submitter, bytes32 id, uint40 anchoredAt);
     /// @notice Thrown when a batch has no root or no leaves.
     error DocumentAnchorEmptyBatch(bytes32 root, uint32 count);
@@ -209,13 +209,14 @@ interface IDocumentAnchor {
     error DocumentAnchorAlreadyRevoked(address submitter, bytes32 id, uint40 revokedAt, RevocationReason reason);
     /// @notice Thrown when a leaf beyond the batch is named.
     error DocumentAnchorLeavesOutOfRange(bytes32 root, uint256 word, uint256 leaves, uint32 count);
-    /// @notice Thrown when the caller's key is not of the submitter's organization.
+    /// @notice Thrown when the caller's key is not of the submitter's organization; the register refuses a key that is
+    /// nobody's, retired or compromised.
     error DocumentAnchorNotSameOrganization(address submitter, address caller);
     /// @notice Thrown when the document has another successor.
     error DocumentAnchorAlreadyAmended(
         address submitter, bytes32 leaf, address successorSubmitter, bytes32 successorLeaf
     );
-    /// @notice Thrown when the successor is the document itself, or linked to another one already.
+    /// @notice Thrown when the successor is the document itself, linked to another one already, or revoked.
     error DocumentAnchorInvalidSuccessor(address submitter, bytes32 leaf);
     /// @notice Thrown when a document is in force no more.
     error DocumentAnchorNotInForce(address submitter, bytes32 leaf, DocumentStatus status);
@@ -237,8 +238,8 @@ interface IDocumentAnchor {
     error DocumentAnchorSignatureExpired(uint40 deadline, uint40 blockTime);
     /// @notice Thrown when a signature is not the signer's, or is for another content, chain or contract.
     error DocumentAnchorInvalidSignature(address signer);
-    /// @notice Thrown when the time of signing is in the future.
-    error DocumentAnchorSignedInFuture(uint40 signedAt, uint40 blockTime);
+    /// @notice Thrown when the time of signing is missing or in the future.
+    error DocumentAnchorInvalidSigningTime(uint40 signedAt, uint40 blockTime);
     /// @notice Thrown when the stream is not declared under the submitter, or goes on under another key.
     error DocumentAnchorUnknownStream(address submitter, bytes32 stream);
     /// @notice Thrown when the stream exists under the submitter already, so that it cannot continue another there.
@@ -289,7 +290,8 @@ interface IDocumentAnchor {
 
     // ------------------------------------------------------------------ streams
 
-    /// @notice Declares a stream of the caller's. Again, it changes nothing.
+    /// @notice Declares a stream of the caller's. Again, it changes nothing; one that went on under another key stays
+    /// there.
     /// @param stream Its id: a salted hash of its name.
     function declareStream(bytes32 stream) external;
 

@@ -39,6 +39,7 @@ __all__ = [
     "DocumentAnchorEmptyBatch",
     "DocumentAnchorExpiryPast",
     "DocumentAnchorInvalidSignature",
+    "DocumentAnchorInvalidSigningTime",
     "DocumentAnchorInvalidSuccessor",
     "DocumentAnchorInvalidTerms",
     "DocumentAnchorLeavesOutOfRange",
@@ -51,7 +52,6 @@ __all__ = [
     "DocumentAnchorOwnDocument",
     "DocumentAnchorReasonMissing",
     "DocumentAnchorSignatureExpired",
-    "DocumentAnchorSignedInFuture",
     "DocumentAnchorStreamExists",
     "DocumentAnchorUnknown",
     "DocumentAnchorUnknownStream",
@@ -283,10 +283,12 @@ class DocumentAnchorAlreadyAmended(ContractError):
 
 @dataclass(eq=False)
 class DocumentAnchorAlreadyAnchored(ContractError):
-    """Thrown when the leaf or root is anchored under the submitter with other terms, or outside a stream."""
+    """Thrown when the leaf or root is anchored under the submitter with other terms, or in no or another stream."""
 
     SELECTOR: ClassVar[str] = "0xc77404e3"
-    SUMMARY: ClassVar[str] = "the leaf or root is anchored under the submitter with other terms, or outside a stream."
+    SUMMARY: ClassVar[str] = (
+        "the leaf or root is anchored under the submitter with other terms, or in no or another stream."
+    )
     TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint40")
     submitter: str
     id: str
@@ -376,11 +378,22 @@ class DocumentAnchorInvalidSignature(ContractError):
 
 
 @dataclass(eq=False)
+class DocumentAnchorInvalidSigningTime(ContractError):
+    """Thrown when the time of signing is missing or in the future."""
+
+    SELECTOR: ClassVar[str] = "0x5c2c7b91"
+    SUMMARY: ClassVar[str] = "the time of signing is missing or in the future."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    signed_at: int
+    block_time: int
+
+
+@dataclass(eq=False)
 class DocumentAnchorInvalidSuccessor(ContractError):
-    """Thrown when the successor is the document itself, or linked to another one already."""
+    """Thrown when the successor is the document itself, linked to another one already, or revoked."""
 
     SELECTOR: ClassVar[str] = "0x0bab97e2"
-    SUMMARY: ClassVar[str] = "the successor is the document itself, or linked to another one already."
+    SUMMARY: ClassVar[str] = "the successor is the document itself, linked to another one already, or revoked."
     TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32")
     submitter: str
     leaf: str
@@ -460,10 +473,12 @@ class DocumentAnchorNotInForce(ContractError):
 
 @dataclass(eq=False)
 class DocumentAnchorNotSameOrganization(ContractError):
-    """Thrown when the caller's key is not of the submitter's organization."""
+    """Thrown when the caller's key is not of the submitter's organization; the register refuses a key that is nobody's, retired or compromised."""
 
     SELECTOR: ClassVar[str] = "0xf93e622e"
-    SUMMARY: ClassVar[str] = "the caller's key is not of the submitter's organization."
+    SUMMARY: ClassVar[str] = (
+        "the caller's key is not of the submitter's organization; the register refuses a key that is nobody's, retired or compromised."
+    )
     TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
     submitter: str
     caller: str
@@ -510,17 +525,6 @@ class DocumentAnchorSignatureExpired(ContractError):
     SUMMARY: ClassVar[str] = "a signature is past its deadline."
     TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
     deadline: int
-    block_time: int
-
-
-@dataclass(eq=False)
-class DocumentAnchorSignedInFuture(ContractError):
-    """Thrown when the time of signing is in the future."""
-
-    SELECTOR: ClassVar[str] = "0xf339a99d"
-    SUMMARY: ClassVar[str] = "the time of signing is in the future."
-    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
-    signed_at: int
     block_time: int
 
 
@@ -1076,6 +1080,7 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x55e391ac": OrganizationRegistryLicenceExpired,
     "0x57979a42": SingleWriterNotWriter,
     "0x5b2ff0f1": DocumentAnchorInvalidTerms,
+    "0x5c2c7b91": DocumentAnchorInvalidSigningTime,
     "0x5c6a9bb2": DocumentAnchorNotCountersigned,
     "0x5f159e63": AccessManagerBadConfirmation,
     "0x606304f8": ReplaceableOpen,
@@ -1122,7 +1127,6 @@ BY_SELECTOR: dict[str, type[ContractError]] = {
     "0xeb15f124": OrganizationRegistryFrozen,
     "0xee91f6be": OrganizationRegistryKeyRetired,
     "0xf07e038f": AccessManagerUnauthorizedAccount,
-    "0xf339a99d": DocumentAnchorSignedInFuture,
     "0xf4ffa8fe": OrganizationRegistryInvalidSignature,
     "0xf93e622e": DocumentAnchorNotSameOrganization,
     "0xfc9a524c": DocumentAnchorCountersignatureWithdrawn,

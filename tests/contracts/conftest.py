@@ -62,6 +62,11 @@ def account(index: int) -> Any:
     return ape.accounts.test_accounts[index]
 
 
+def further_account(index: int) -> Any:
+    """An account of the development mnemonic beyond those that the node funds."""
+    return ape.accounts.test_accounts.containers["test"].generate_account(index)
+
+
 @pytest.fixture(scope="session")
 def admin() -> Any:
     return account(0)
@@ -222,6 +227,54 @@ def insurer(
 def hospital(admit: Callable[..., Member], hospital_controller: Any) -> Member:
     """A provider without a key."""
     return admit("general-hospital", hospital_controller, MemberRole.PROVIDER)
+
+
+@pytest.fixture(scope="session")
+def hospital_key(hospital: Member, add_key: Callable[..., Any]) -> Any:
+    """A key that the hospital has."""
+    return _added(add_key, hospital, 10)
+
+
+@pytest.fixture(scope="session")
+def hospital_other_key(hospital: Member, add_key: Callable[..., Any]) -> Any:
+    """Another key that the hospital has."""
+    return _added(add_key, hospital, 11)
+
+
+@pytest.fixture(scope="session")
+def laboratory(admit: Callable[..., Member]) -> Member:
+    """A laboratory; its key is `laboratory_key`."""
+    return admit("city-laboratory", _funded(12), MemberRole.LABORATORY)
+
+
+@pytest.fixture(scope="session")
+def laboratory_key(laboratory: Member, add_key: Callable[..., Any]) -> Any:
+    """The key that the laboratory has."""
+    return _added(add_key, laboratory, 13)
+
+
+@pytest.fixture(scope="session")
+def patient() -> Any:
+    """An account without a coin, which only signs."""
+    return further_account(14)
+
+
+def _funded(index: int) -> Any:
+    owner = further_account(index)
+    ape.networks.provider.set_balance(owner.address, 10**20)
+    return owner
+
+
+def _added(add_key: Callable[..., Any], member: Member, index: int) -> Any:
+    key = _funded(index)
+    add_key(member, key)
+    return key
+
+
+@pytest.fixture(scope="session")
+def anchors(deployment: Deployment, contracts: Any, registry: Any) -> Any:
+    """The register of anchored documents. It asks the registry, so who uses it gets the chain back untouched."""
+    return contracts["DocumentAnchor"].at(deployment.addresses["DocumentAnchor"])
 
 
 @dataclass(frozen=True)

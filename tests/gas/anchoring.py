@@ -131,6 +131,7 @@ def document(scene, leaf_=LEAF):
 
 
 def amend(scene):
+    members(scene)
     anchor(scene)
     return submit(scene, "amend", document(scene), leaf("corrected"), TERMS, REASON)
 
@@ -164,6 +165,7 @@ def withdraw_dispute(scene):
 
 
 def name_party(scene):
+    members(scene)
     anchor(scene)
     return submit(scene, "nameParty", document(scene), scene.admin.address)
 

@@ -16,7 +16,6 @@ import pytest
 from careledger.chain.database import Database
 from careledger.chain.development import Node
 from careledger.chain.indexer.engine import Indexer
-from careledger.chain.indexer.models import READ_MODELS
 from careledger.chain.indexer.reader import Index, View
 from careledger.chain.indexer.source import Source
 from careledger.chain.rpc import HttpRpc
@@ -24,6 +23,7 @@ from careledger.chain.values import snake_case
 from careledger.contract_enums import KeyStatus, MemberRole, Reason, Standing
 from careledger.contract_events import AuthorityUpdated, ContractEvent
 from careledger.errors import UnknownOrganization
+from careledger.identity import governance_read_model, read_model
 from careledger.identity.governance import OperationState
 from careledger.identity.governance_index import GovernanceIndex
 from careledger.identity.identifiers import organization_id, to_padded
@@ -39,7 +39,7 @@ Record = Callable[[str, object], None]
 SEEDS = (1, pytest.param(2, marks=pytest.mark.full), pytest.param(3, marks=pytest.mark.full))
 BLOCKS = 60
 MOST_BLOCKS = 800
-MODELLED = {event for model in READ_MODELS for event in model.handlers}
+MODELLED = {event for model in (read_model.MODEL, governance_read_model.MODEL) for event in model.handlers}
 ACTED = MODELLED - {AuthorityUpdated}
 """What acts lead to. A contract tells its manager when it is deployed."""
 

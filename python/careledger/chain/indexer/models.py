@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from careledger.anchoring import read_model as documents_read_model
 from careledger.chain.indexer.model import ReadModel
 from careledger.identity import governance_read_model, read_model
 
 __all__ = ["READ_MODELS"]
 
-READ_MODELS: tuple[ReadModel, ...] = (read_model.MODEL, governance_read_model.MODEL)
+READ_MODELS: tuple[ReadModel, ...] = (read_model.MODEL, governance_read_model.MODEL, documents_read_model.MODEL)

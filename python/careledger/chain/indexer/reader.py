@@ -260,14 +260,17 @@ class View:
         filters: Mapping[str, Any] | None = None,
         after: Cursor | None = None,
         limit: int = 100,
+        between: Mapping[str, tuple[Any, Any]] | None = None,
     ) -> Page[EntityRow]:
         """The entities that there are, in the order of their keys. `filters`: a value for a column, None, or a list or
-        tuple of values. Raises InvalidInput for what is no entity, column or limit."""
+        tuple of values. `between`: for an integer column, the least and the most that it may have, None for no bound.
+        Raises InvalidInput for what is no entity, column or limit."""
         entity = self._entity(entity)
         table = self._schema.entities[entity]
         kinds = column_kinds(entity)
         order = [table.c[name] for name in entity.key]
         query = self._filtered(select(*[table.c[name] for name in kinds]), table.c, kinds, filters)
+        query = self._bounded(query, table.c, kinds, between)
         query = query.where(table.c.since_block <= self.block_number, self._is_open(table.c))
         if after is not None:
             query = query.where(self._after(order, list(entity.key.values()), self._checked(entity, after)))
@@ -376,6 +379,23 @@ class View:
                 query = query.where(columns[name].is_(None))
             else:
                 query = query.where(columns[name] == self._stored(name, kinds[name], value))
+        return query
+
+    def _bounded(
+        self,
+        query: Select[Any],
+        columns: Any,
+        kinds: Mapping[str, Kind],
+        between: Mapping[str, tuple[Any, Any]] | None,
+    ) -> Select[Any]:
+        for name, (least, most) in (between or {}).items():
+            if kinds.get(name) is not Kind.INTEGER:
+                integers = ", ".join(column for column, kind in kinds.items() if kind is Kind.INTEGER)
+                raise InvalidInput("between", name, f"is none of {integers}")
+            if least is not None:
+                query = query.where(columns[name] >= self._stored(name, Kind.INTEGER, least))
+            if most is not None:
+                query = query.where(columns[name] <= self._stored(name, Kind.INTEGER, most))
         return query
 
     def _stored(self, name: str, kind: Kind, value: Any) -> Any:

@@ -47,6 +47,9 @@ Result = TypeVar("Result")
 FIRST_SPAN_BLOCKS = 8
 MOST_SPAN_BLOCKS = 100_000
 GROWTH = 4
+LONG_DATA_DIGITS = 512
+"""So many hex digits of a log's data count as one more log: an event of hundreds of values may make as many rows."""
+
 CAUTIOUS_BATCHES = 16
 """After so many batches that went well, a range that was once refused is tried again."""
 
@@ -421,7 +424,7 @@ class Source:
             if rows and not after.time <= rows[0].block_time <= rows[-1].block_time <= block.time:
                 rows = self._decoded(node, logs, first, block, by_headers=True)
             self._confirm(node, block)
-            node.adapt(asked, len(logs), self._batch_logs)
+            node.adapt(asked, _weight(logs), self._batch_logs)
             return Batch(first, (block,), rows, is_near=False)
         raise Unfit(f"its chain changed each time that it was asked for the blocks after {after.number}")
 
@@ -547,3 +550,8 @@ def _kind(error: Exception) -> str:
 def _identity_of(node: _Node) -> Identity:
     chain_id, genesis = node.rpc.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
     return identity_in(chain_id, genesis)
+
+
+def _weight(logs: Sequence[Log]) -> int:
+    """How many logs these are, long ones counted for more."""
+    return len(logs) + sum(len(str(entry.get("data"))) // LONG_DATA_DIGITS for entry in logs)
