@@ -45,6 +45,7 @@ CEILINGS = FOLDER / "ceilings.json"
 START = 1_800_000_000
 """The time of the first block, Unix seconds."""
 
+DEPLOYMENT_SECONDS = 3600
 BLOCK_SECONDS = 12
 SCHEDULE_SECONDS = 2 * 24 * 3600
 GAS = 16_000_000
@@ -84,6 +85,8 @@ class Scene:
         self.manager = Contract(connection, MANAGER, deployment.addresses[MANAGER])
         self.registry = Contract(connection, REGISTRY, deployment.addresses[REGISTRY])
         self.anchors = Contract(connection, ANCHOR, deployment.addresses[ANCHOR])
+        # However long the deployment took: signatures over a time are of the same bytes in every run.
+        self.wait(START + DEPLOYMENT_SECONDS - self.now())
 
     def send(self, contract: Contract, signer: Signer, function: str, *arguments: Any) -> int:
         """The gas of a call's whole transaction."""

@@ -283,12 +283,10 @@ class DocumentAnchorAlreadyAmended(ContractError):
 
 @dataclass(eq=False)
 class DocumentAnchorAlreadyAnchored(ContractError):
-    """Thrown when the leaf or root is anchored under the submitter with other terms, or in no or another stream."""
+    """Thrown when the leaf or root is anchored under the submitter with other terms or in another stream."""
 
     SELECTOR: ClassVar[str] = "0xc77404e3"
-    SUMMARY: ClassVar[str] = (
-        "the leaf or root is anchored under the submitter with other terms, or in no or another stream."
-    )
+    SUMMARY: ClassVar[str] = "the leaf or root is anchored under the submitter with other terms or in another stream."
     TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint40")
     submitter: str
     id: str

@@ -670,9 +670,16 @@ class DocumentIndex:
         )
         if anchor is None or not is_there:
             return DocumentStatus.UNKNOWN, None
-        if root is not None and self.is_revoked(document[0], root, location.index):
+        if root is not None and (
+            self.is_revoked(document[0], root, location.index) or self._is_revoked_alone(document)
+        ):
             return DocumentStatus.REVOKED, anchor
         return self._status(anchor, self._row(MARKS, *document)), anchor
+
+    def _is_revoked_alone(self, document: tuple[str, str]) -> bool:
+        """Whether a document was revoked by itself: it stays so in every batch that it is shown in."""
+        own = self._row(ANCHOR, *document)
+        return own is not None and own["revoked_at"] is not None and not own["count"]
 
     def _status(self, anchor: Fields, marks: Fields | None) -> DocumentStatus:
         """In the order of the contract's `statusOf`."""

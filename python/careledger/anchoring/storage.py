@@ -48,7 +48,7 @@ def unpack_record(word: int) -> Anchor:
         count=word >> 136 & 0xFFFFFFFF,
         superseded=bool(word >> 168 & 1),
         streamed=bool(word >> 169 & 1),
-        disputes=word >> 192 & 0xFFFF,
+        disputes=word >> 184 & 0xFFFFFF,
         revocation_reason=RevocationReason(word >> 208 & 0xFF),
         revoked_at=word >> 216 & 0xFFFFFFFFFF,
     )
@@ -62,7 +62,8 @@ def status_of(location: Location, own: Anchor, anchor: Anchor, leaf_revoked: boo
     """
     if not (_is_in_batch(location, anchor.count) if location.root else anchor.anchored_at and not anchor.count):
         return DocumentStatus.UNKNOWN
-    if leaf_revoked or anchor.revoked_at:
+    own_revoked = own.revoked_at and not own.count  # by itself: it stays so in every batch that it is shown in
+    if leaf_revoked or own_revoked or anchor.revoked_at:
         return DocumentStatus.REVOKED
     if own.superseded:
         return DocumentStatus.SUPERSEDED
