@@ -20,16 +20,22 @@ __all__ = ["read", "send"]
 RANGE_BLOCKS = 100
 
 
-def send(url: str, address: ChecksumAddress, abi: Sequence[dict[str, Any]], calls: Sequence[Sequence[Any]]) -> Effort:
-    """`grantRole` with each of the arguments, one after another, each until its receipt."""
+def send(
+    url: str,
+    address: ChecksumAddress,
+    abi: Sequence[dict[str, Any]],
+    calls: Sequence[Sequence[Any]],
+    function: str = "grantRole",
+) -> Effort:
+    """A function with each of the arguments, one after another, each until its receipt."""
     Account.enable_unaudited_hdwallet_features()
     account: LocalAccount = Account.from_mnemonic(MNEMONIC)
     web3 = Web3(HTTPProvider(url))
-    book = web3.eth.contract(address=address, abi=abi)
+    contract = web3.eth.contract(address=address, abi=abi)
 
     def send_all() -> int:
         for arguments in calls:
-            transaction = book.functions.grantRole(*arguments).build_transaction(
+            transaction = contract.functions[function](*arguments).build_transaction(
                 {"from": account.address, "nonce": web3.eth.get_transaction_count(account.address)}
             )
             signed = account.sign_transaction(transaction)  # type: ignore[arg-type, unused-ignore]

@@ -128,7 +128,10 @@ class Connection:
             URI(url), request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
         )
         shown = f"[{host}]" if ":" in host else host
-        return cls(provider, f"{parts.scheme}://{shown}{port}", expected_chain_id)
+        connection = cls(provider, f"{parts.scheme}://{shown}{port}", expected_chain_id)
+        # It asks for the chain id twice with every call, to compare it with one that our calls do not name.
+        connection.web3.middleware_onion.remove("validation")
+        return connection
 
     @property
     def is_local(self) -> bool:
