@@ -11,13 +11,11 @@ the job is not read again, unless the file changed: then it is another document.
 from __future__ import annotations
 
 import os
-import re
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from careledger.anchoring.canonical import Canonicalization, digest
 from careledger.anchoring.documents import Documents, batch_of
@@ -26,36 +24,25 @@ from careledger.anchoring.job import Batch, Job
 from careledger.anchoring.leaf import leaves, new_salt
 from careledger.anchoring.merkle import MerkleTree
 from careledger.anchoring.receipt import Receipt
+from careledger.anchoring.sources import FORMER_DIGITS, PARTIAL_SUFFIX, RECEIPT_SUFFIX, Source, check_name, printable
 from careledger.anchoring.types import Terms
 from careledger.chain.outbox import Outbox
-from careledger.errors import CareLedgerError, InvalidInput
+from careledger.errors import CareLedgerError, InvalidInput, ReceiptError
 
 __all__ = [
     "BulkAnchoring",
     "Failure",
     "ReceiptFolder",
     "ReceiptStore",
-    "Source",
     "Summary",
     "bulk_settings",
-    "digests_in",
-    "files_in",
+    "keep_former",
 ]
 
 BATCH_SIZE = 65_536
 CHUNK = 1_000
-RECEIPT_SUFFIX = ".receipt.json"
-DIGEST_LINE = re.compile(r"(?:0x)?([0-9a-fA-F]{64})(?:[ \t]+\*?(.+))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A document to anchor: a file by its path, or a digest (32 bytes) that was made elsewhere. `name` is under which
-    its receipt is stored, a relative path."""
-
-    name: str
-    path: Path | None = None
-    digest: bytes | None = None
+READ_AT_ONCE = 65_536
+"""Bytes below which a file is read in one piece: `digest` makes a buffer of four times as many for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +75,8 @@ class ReceiptStore(Protocol):
 
 
 class ReceiptFolder:
-    """Receipts as files, readable by their owner alone: `<name>.receipt.json` under a folder."""
+    """Receipts as files, readable by their owner alone: `<name>.receipt.json` under a folder. If a document changed,
+    the receipt of what it was is kept beside, see `keep_former`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -104,16 +92,34 @@ class ReceiptFolder:
             if path.parent not in made:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 made.add(path.parent)
-            partial = path.with_name(path.name + ".partial")
+            content = receipt.dump()
+            if path.exists():
+                if path.read_bytes() == content:
+                    continue
+                keep_former(path, receipt.leaf)
+            partial = path.with_name(path.name + PARTIAL_SUFFIX)
             with os.fdopen(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(receipt.dump())
+                file.write(content)
             partial.replace(path)
         os.sync()  # once, where a file each would take longer than all the rest
 
 
+def keep_former(path: Path, leaf: str) -> Path | None:
+    """Moves a receipt that is at a path, unless it is the leaf's own, so that another can be written there. Returns to
+    where: `<name>.<8 digits of its leaf>.receipt.json`. What is no receipt is left. Raises OSError."""
+    try:
+        held = Receipt.load(path)
+    except (FileNotFoundError, ReceiptError):
+        return None
+    if held.leaf == leaf:
+        return None
+    digits = held.leaf[2 : 2 + FORMER_DIGITS]
+    return path.rename(path.with_name(f"{path.name.removesuffix(RECEIPT_SUFFIX)}.{digits}{RECEIPT_SUFFIX}"))
+
+
 class BulkAnchoring:
-    """`report` is called with a stage (`reading`, `anchoring`, `receipts`), how many are done, and of how many (None
-    while it is not known)."""
+    """`subject` and `stream` are for all documents. `report` is called with a stage (`reading`, `anchoring`,
+    `receipts`), how many are done, and of how many (None while it is not known)."""
 
     def __init__(
         self,
@@ -125,6 +131,8 @@ class BulkAnchoring:
         canonicalization: Canonicalization = Canonicalization.RAW,
         batch_size: int = BATCH_SIZE,
         report: Callable[[str, int, int | None], None] = lambda _stage, _done, _total: None,
+        subject: str | None = None,
+        stream: str | None = None,
     ) -> None:
         if not 0 < batch_size < 2**32:
             raise InvalidInput("batch size", str(batch_size), "must be 1 to 2^32 - 1")
@@ -137,6 +145,8 @@ class BulkAnchoring:
         self._canonicalization = canonicalization
         self._batch_size = batch_size
         self._report = report
+        self._subject = subject
+        self._stream = stream
 
     def run(self, sources: Iterable[Source]) -> Summary:
         """Anchors what is new, after what an earlier run left unfinished.
@@ -166,20 +176,28 @@ class BulkAnchoring:
                 one = self._fingerprinted(source)
             except (OSError, CareLedgerError) as error:
                 problem = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
-                summary.failures.append(Failure(source.name, problem))
+                summary.failures.append(Failure(printable(source.name), problem))
                 continue
             if one is None:
                 summary.known += 1
             else:
                 found.append(one)
         salts = [new_salt() for _ in found]
-        made = leaves(self._organization, self._terms.kind, self._canonicalization, [one[3] for one in found], salts)
+        made = leaves(
+            self._organization,
+            self._terms.kind,
+            self._canonicalization,
+            [one[3] for one in found],
+            salts,
+            None if self._subject is None else [self._subject] * len(found),
+        )
         new = self._job.add((*one, leaf, salt) for one, leaf, salt in zip(found, made, salts, strict=True))
         summary.known += len(found) - new
         return new
 
     def _fingerprinted(self, source: Source) -> tuple[str, int | None, int | None, bytes] | None:
         """What the job keeps of a document; None if it is known as it is."""
+        check_name(source.name)
         if source.path is None:
             assert source.digest is not None
             return source.name, None, None, source.digest
@@ -187,7 +205,8 @@ class BulkAnchoring:
             about = os.fstat(file.fileno())
             if self._job.known(source.name, about.st_size, about.st_mtime_ns):
                 return None
-            return source.name, about.st_size, about.st_mtime_ns, digest(self._canonicalization, file)
+            content = file.read() if about.st_size < READ_AT_ONCE else file
+            return source.name, about.st_size, about.st_mtime_ns, digest(self._canonicalization, content)
 
     def _anchor_next(self, summary: Summary) -> int:
         rows = self._job.next_leaves(self._batch_size)
@@ -202,7 +221,7 @@ class BulkAnchoring:
             tree = MerkleTree.of(row.leaf for row in self._job.documents(batch.number))
         root = "0x" + batch.root.hex()
         self._report("anchoring", 0, batch.count)
-        sent = self._documents.anchor_root(root, batch.count, self._terms, self._outbox)
+        sent = self._documents.anchor_root(root, batch.count, self._terms, self._outbox, stream=self._stream)
         self._report("anchoring", batch.count, batch.count)
         self._receipts.put(self._receipts_of(batch, tree))
         self._job.finish(batch.number)
@@ -212,19 +231,25 @@ class BulkAnchoring:
         summary.cost_wei += sent.cost_wei
 
     def _receipts_of(self, batch: Batch, tree: MerkleTree) -> Iterator[tuple[str, Receipt]]:
-        make = self._documents.batch_receipts("0x" + batch.root.hex())
+        make = self._documents.batch_receipts("0x" + batch.root.hex(), self._stream)
         for done, row in enumerate(self._job.documents(batch.number), 1):
             assert row.salt is not None
             assert row.place is not None
             fingerprint = Fingerprint(
-                self._organization, self._terms.kind, self._canonicalization, row.digest, salt=row.salt
+                self._organization, self._terms.kind, self._canonicalization, row.digest, self._subject, row.salt
             )
             yield row.name, make(fingerprint, batch_of(tree, row.place))
             if done % CHUNK == 0 or done == batch.count:
                 self._report("receipts", done, batch.count)
 
 
-def bulk_settings(documents: Documents, terms: Terms, canonicalization: Canonicalization) -> dict[str, Any]:
+def bulk_settings(
+    documents: Documents,
+    terms: Terms,
+    canonicalization: Canonicalization,
+    subject: str | None = None,
+    stream: str | None = None,
+) -> dict[str, Any]:
     """What all runs of one job must agree on."""
     return {
         **documents.place(),
@@ -232,40 +257,6 @@ def bulk_settings(documents: Documents, terms: Terms, canonicalization: Canonica
         "kind": int(terms.kind),
         "expiry": terms.expiry,
         "canonicalization": canonicalization.value,
+        "subject": subject,
+        "stream": stream,
     }
-
-
-def files_in(folder: Path, skip: Path | None = None) -> Iterator[Source]:
-    """The regular files under a folder, by name in each folder; links are not followed. `skip` is a folder, such as
-    that of the receipts, that is left out. Raises OSError for a folder that cannot be read."""
-    skipped = None if skip is None else skip.resolve()
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        with os.scandir(here) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-        for entry in entries:
-            path = Path(entry.path)
-            if entry.is_dir(follow_symlinks=False):
-                if skipped is None or path.resolve() != skipped:
-                    waiting.append(path)
-            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode) and not entry.name.endswith(RECEIPT_SUFFIX):
-                yield Source(path.relative_to(folder).as_posix(), path)
-
-
-def digests_in(lines: IO[str]) -> Iterator[Source]:
-    """Digests from lines as `sha256sum` writes them: 64 hex digits and, after blanks, a name; without one, the digest
-    is its own name. Raises InvalidInput naming the line."""
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        match = DIGEST_LINE.fullmatch(text)
-        if match is None:
-            raise InvalidInput(
-                f"line {number}", text[:80], "must be a SHA-256 of 64 hex digits, and a name if it has one"
-            )
-        name = (match[2] or match[1]).strip()
-        if name.startswith("/") or ".." in Path(name).parts:
-            raise InvalidInput(f"line {number}", name, "must be a name below the folder of receipts")
-        yield Source(name, digest=bytes.fromhex(match[1]))

@@ -166,11 +166,16 @@ class Documents:
         terms: Terms,
         outbox: Outbox,
         report: Callable[[int], None] = lambda _final: None,
+        stream: str | None = None,
     ) -> TransactionReceipt:
-        """Anchors the root of a batch of `count` leaves through an outbox, and waits until that is final. The same call
-        again takes up the same transaction. Raises what `deliver` of the outbox raises."""
+        """Anchors the root of a batch of `count` leaves through an outbox, in a declared stream if one is given, and
+        waits until that is final. The same call again takes up the same transaction. Raises what `deliver` of the
+        outbox raises."""
         signer, connection = required(self._signer), self._anchors.connection
-        call = self._anchors.encode("anchorBatch", root, count, terms.pack())
+        if stream is None:
+            call = self._anchors.encode("anchorBatch", root, count, terms.pack())
+        else:
+            call = self._anchors.encode("anchorBatchInStream", stream, root, count, terms.pack())
         intent = Intent(
             f"anchor-batch/{signer.address}/{root[2:]}",
             signer.address,
@@ -184,11 +189,12 @@ class Documents:
         (receipt,) = deliver(outbox, connection, [signer], [intent], policy, report=report)
         return receipt
 
-    def batch_receipts(self, root: str) -> Callable[[Fingerprint, Batch], Receipt]:
-        """Makes the receipts of a batch of the signer's that is anchored. Raises NotAnchored."""
+    def batch_receipts(self, root: str, stream: str | None = None) -> Callable[[Fingerprint, Batch], Receipt]:
+        """Makes the receipts of a batch of the signer's that is anchored, in the stream if one is given. Raises
+        NotAnchored."""
         origin = self.origin(required(self._signer).address, root)
         place = self.place()
-        return lambda fingerprint, batch: _receipt(place, fingerprint, origin, batch, None)
+        return lambda fingerprint, batch: _receipt(place, fingerprint, origin, batch, stream)
 
     def sign(self, fingerprint: Fingerprint, deadline: int, expiry: int = NO_EXPIRY) -> SignedAnchoring:
         """Signs, for another to send and pay for. `deadline` is Unix seconds until which the signature counts; the time

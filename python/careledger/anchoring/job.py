@@ -99,21 +99,24 @@ class Job:
         """Whether a file is in the job as it is now, by its size and time of change."""
         with self._errors():
             found = self._file.execute(
-                "SELECT 1 FROM document WHERE name = ? AND size_bytes = ? AND changed_at_ns = ?",
-                (name, size_bytes, changed_at_ns),
+                "SELECT size_bytes, changed_at_ns FROM document WHERE name = ? ORDER BY number DESC LIMIT 1", (name,)
             )
-            return found.fetchone() is not None
+            return bool(found.fetchone() == (size_bytes, changed_at_ns))
 
     def add(self, documents: Iterable[tuple[str, int | None, int | None, bytes, bytes, bytes]]) -> int:
-        """Adds documents (name, size, time of change, digest, leaf, salt) in one commit; one whose name and digest are
-        there already is left as it is. Returns how many were new."""
+        """Adds documents (name, size, time of change, digest, leaf, salt) in one commit. Returns how many were new.
+
+        A file that was touched, but is what it was when last added, is left as it is; one that is again what it was
+        before that is new. A digest without a size, from a list, is left as it is wherever it is there.
+        """
         new = 0
         with self._transaction():
             for document in documents:
                 name, size_bytes, changed_at_ns, digest = document[:4]
+                last = "" if size_bytes is None else "number = (SELECT max(number) FROM document WHERE name = ?1) AND "
                 touched = self._file.execute(
-                    "UPDATE document SET size_bytes = ?, changed_at_ns = ? WHERE name = ? AND digest = ?",
-                    (size_bytes, changed_at_ns, name, digest),
+                    f"UPDATE document SET size_bytes = ?2, changed_at_ns = ?3 WHERE {last}name = ?1 AND digest = ?4",  # noqa: S608
+                    (name, size_bytes, changed_at_ns, digest),
                 )
                 if touched.rowcount == 0:
                     self._file.execute(
@@ -178,11 +181,18 @@ class Job:
 
     def forget(self, leaf: bytes) -> bool:
         """Takes a document out of the file, so that nothing in it leads from the document to its leaf. Its place in
-        its batch stays empty. False if it is not there, or has no receipt yet."""
+        its batch stays empty. False if it is not there.
+
+        Raises InvalidInput if its batch is not finished: the next run needs it, and would write its receipt again.
+        """
         finished = "SELECT number FROM batch WHERE stored"
         with self._transaction():
             found = self._file.execute(f"DELETE FROM document WHERE leaf = ? AND batch IN ({finished})", (leaf,))  # noqa: S608
-            return found.rowcount > 0
+            if found.rowcount > 0:
+                return True
+            if self._file.execute("SELECT 1 FROM document WHERE leaf = ?", (leaf,)).fetchone() is None:
+                return False
+        raise InvalidInput("job", str(self.path), "has not finished this document's batch: run it again, then forget")
 
     # ------------------------------------------------------------------ inner
 

@@ -2,8 +2,8 @@
 
 Exit codes: 0 done; 1 unexpected; 2 wrong use or wrong value; 3 configuration; 4 the chain could not be asked, or is
 another one; 5 a contract refused; 6 no such organization; 7 a signer's key; 8 the vault; 9 the answer is no: not
-active, not finished in time, or a deployment or an index is not what it should be; 10 a database; 11 the outbox; 12 the
-index.
+active, not finished in time, a document not in force or not all read, or a deployment or an index is not what it should
+be; 10 a database; 11 the outbox; 12 the index; 13 anchoring: no such anchor, or a receipt or proof that cannot be used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import typer
 
 from careledger._version import __version__
-from careledger.cli import demo, deploy, governance, index, keys, node, org, outbox, output, vault
+from careledger.cli import demo, deploy, documents, governance, index, keys, node, org, outbox, output, vault
 from careledger.errors import CareLedgerError
 
 __all__ = ["app", "main"]
@@ -26,6 +26,7 @@ app = typer.Typer(
 
 app.command("node")(node.node)
 app.command("demo")(demo.demo)
+documents.register(app)
 app.add_typer(deploy.app, name="deploy")
 app.add_typer(org.app, name="org")
 app.add_typer(governance.app, name="governance")
