@@ -25,8 +25,8 @@ LOCAL_RECOVERY_DELAY_SECONDS = 2
 class CareLedger:
     """A deployed suite on one chain, acting with one signer or, without one, only reading.
 
-    Attributes: `organizations`, `governance`, `documents`, `connection`, `deployment`. A context manager; leaving it stops a node
-    that `local` started.
+    Attributes: `organizations`, `governance`, `documents`, `connection`, `deployment`. A context manager; leaving it
+    stops a node that `local` started.
     """
 
     def __init__(

@@ -5,6 +5,8 @@
                                                Canonicalization.FHIR_JSON_STATIC)
     receipt = ledger.documents.anchor(fingerprint)
     Path("summary.json.receipt.json").write_bytes(receipt.dump())
+
+A receipt holds the document's salt: keep it as the document itself.
 """
 
 from careledger.anchoring.canonical import Canonicalization, canonical_bytes, digest

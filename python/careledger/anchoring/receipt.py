@@ -118,6 +118,7 @@ class Receipt(Strict):
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **_untitled(schema),
+            "required": list(cls.model_fields),
             "title": FORMAT,
             "description": DESCRIPTION,
         }

@@ -10,16 +10,25 @@ The contract packs what an event states with its submitter into one word, the su
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from eth_utils.address import to_checksum_address
 
 from careledger.anchoring.types import RevocationReason, Terms
+from careledger.contract_events import (
+    AnchorRevoked,
+    AnchorRevokedByOtherKey,
+    ContractEvent,
+    DocumentAnchored,
+    LeavesRevoked,
+)
 
 __all__ = [
     "AnchoredStamp",
     "LeavesStamp",
     "RevokedStamp",
     "anchored_stamp",
+    "in_words",
     "leaves_stamp",
     "packed_terms",
     "reason_number",
@@ -85,6 +94,23 @@ def leaves_stamp(stamp: int) -> LeavesStamp:
 def submitter_text(stamp: int) -> str:
     """The submitter of any stamp, in lower case."""
     return f"0x{stamp & ADDRESS_MASK:040x}"
+
+
+def in_words(event: ContractEvent) -> dict[str, Any]:
+    """An event's values, with those of its stamp in place of the stamp."""
+    values = dict(vars(event))
+    stamp = values.pop("stamp", None)
+    match event:
+        case DocumentAnchored():
+            anchored = anchored_stamp(stamp)
+            terms = {"kind": anchored.terms.kind, "expiry": anchored.terms.expiry, "signed_at": anchored.signed_at}
+            return {"submitter": anchored.submitter, **values, **terms}
+        case AnchorRevoked() | AnchorRevokedByOtherKey():
+            return {"submitter": revoked_stamp(stamp).submitter, **values, "reason": revoked_stamp(stamp).reason}
+        case LeavesRevoked():
+            leaves = leaves_stamp(stamp)
+            return {"submitter": leaves.submitter, **values, "word": leaves.word, "reason": leaves.reason}
+    return dict(vars(event))
 
 
 def packed_terms(stamp: int) -> int:

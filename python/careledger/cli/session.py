@@ -22,6 +22,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from careledger.anchoring.stamps import in_words
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.development import development_signer
 from careledger.chain.signers import Signer, signer_from_uri
@@ -211,7 +212,7 @@ def _receipt_body(receipt: TransactionReceipt) -> dict[str, Any]:
         "block_number": receipt.block_number,
         "gas_used": receipt.gas_used,
         "cost_wei": receipt.cost_wei,
-        "events": [{"event": type(event).__name__, **vars(event)} for event in receipt.events],
+        "events": [{"event": type(event).__name__, **in_words(event)} for event in receipt.events],
     }
 
 
@@ -219,6 +220,6 @@ def _render_receipt(console: Console, title: str, receipt: TransactionReceipt) -
     lines = [f"{title}: done", f"  transaction {receipt.transaction_hash}"]
     lines += [f"  block {receipt.block_number}, {receipt.gas_used:,} gas"]
     for event in receipt.events:
-        values = {name: value.name if isinstance(value, Enum) else value for name, value in vars(event).items()}
+        values = {name: value.name if isinstance(value, Enum) else value for name, value in in_words(event).items()}
         lines += [f"  {type(event).__name__} " + ", ".join(f"{name} {value}" for name, value in values.items())]
     console.print("\n".join(lines), markup=False, soft_wrap=True)

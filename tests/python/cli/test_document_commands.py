@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from careledger.anchoring import FieldTree, Receipt
 from careledger.anchoring.job import Job
+from careledger.anchoring.leaf import batch_leaf
+from careledger.anchoring.receipt import Batch
 from careledger.chain.development import Node, development_signer
 from careledger.contract_events import DocumentAmended, DocumentDisputed
 from careledger.vault import Vault
 from cli.command_line import CommandLine
 from cli.document_world import HOSPITAL_SECOND, OUTSIDER, PATIENT, SPONSOR, World, deploy
 from eth_utils.crypto import keccak
+from tiny_keccak import keccak256
 
 PATIENT_ADDRESS = development_signer(6).address
 SPONSOR_ADDRESS = development_signer(3).address
@@ -402,3 +405,25 @@ def test_entries_of_one_block_are_put_in_order(careledger: CommandLine, tmp_path
             (tmp_path / "handed" / f"{one.leaf}.receipt.json").write_bytes(receipt.dump())
         audit = ["stream", "audit", "log.stream.json", "--submitter", HOSPITAL_ADDRESS, "--receipts", "handed"]
         assert world.ok(*audit)["entries"] == 5
+
+
+def test_a_batch_that_hides_a_document_is_found(world: World, tmp_path: Path) -> None:
+    """Its tree has two documents at one place, so that those given, one for each place, all have their proof."""
+    world.careledger.monkeypatch.chdir(tmp_path)
+    world.ok("stream", "declare", "hiding")
+    stream = json.loads((tmp_path / "hiding.stream.json").read_text())["stream"]
+    documents = world.ledger.acting_as(development_signer(1)).documents
+    first, shown, hidden = (documents.fingerprint(f"{n} {tmp_path}".encode()) for n in range(3))
+    nodes = [batch_leaf(place, bytes.fromhex(one.leaf[2:])) for place, one in ((0, first), (1, shown), (1, hidden))]
+    pair = keccak256(min(nodes[1:]) + max(nodes[1:]))
+    root = "0x" + keccak256(min(nodes[0], pair) + max(nodes[0], pair)).hex()
+    documents._send("anchorBatchInStream", stream, root, 2, 0)
+    make = documents.batch_receipts(root, stream)
+    (tmp_path / "handed").mkdir()
+    for place, one, proof in ((0, first, [pair]), (1, shown, [nodes[2], nodes[0]])):
+        batch = Batch(root=root, count=2, index=place, proof=tuple("0x" + node.hex() for node in proof))
+        (tmp_path / "handed" / f"{place}.receipt.json").write_bytes(make(one, batch).dump())
+    audit = ["stream", "audit", "hiding.stream.json", "--submitter", HOSPITAL_ADDRESS, "--receipts", "handed"]
+    found = world(*audit)
+    assert found.exit_code == 9
+    assert (found.body["whole"], found.body["hiding"]) == (False, [root])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from careledger.anchoring import Receipt, stream_head
+from careledger.anchoring import MerkleTree, Receipt, stream_head
 from careledger.anchoring.index import DocumentIndex
 from careledger.anchoring.sources import RECEIPT_SUFFIX
 from careledger.chain.deployment.plan import ANCHOR
@@ -46,8 +46,9 @@ class IncompleteBatch:
 
 @dataclass(frozen=True)
 class Audit:
-    """`entries` and `documents` count those given. `named`: an index was asked for what is missing. `foreign` are ids
-    that the index does not have in the stream, `unreadable` files that are no receipts."""
+    """`entries` and `documents` count those given. `named`: an index was asked for what is missing. `hiding` are roots
+    that the documents given, one for each place, do not make: such a batch holds others. `foreign` are ids that the
+    index does not have in the stream, `unreadable` files that are no receipts."""
 
     whole: bool
     stream: str
@@ -60,6 +61,7 @@ class Audit:
     named: bool
     missing: list[Missing]
     incomplete: list[IncompleteBatch]
+    hiding: list[str]
     foreign: list[str]
     unreadable: list[str]
 
@@ -69,7 +71,13 @@ class _Entry:
     block_number: int
     submitter: str
     count: int
-    indexes: set[int] = field(default_factory=set)
+    is_batch: bool
+    leaves: dict[int, str] = field(default_factory=dict)
+
+    def makes(self, root: str) -> bool:
+        """Whether the leaves, all that the batch counts, are all that its tree is made of."""
+        tree = MerkleTree.of(bytes.fromhex(self.leaves[index][2:]) for index in range(self.count))
+        return tree.root.hex() == root[2:]
 
 
 def audit_stream(ledger: CareLedger, stream: str, submitters: Sequence[str], folder: Path, index: str) -> Audit:
@@ -91,9 +99,14 @@ def audit_stream(ledger: CareLedger, stream: str, submitters: Sequence[str], fol
     ordered = list(_in_blocks(ledger, stream, ordered, entries))
     computed = stream_head(ledger.documents.first_head(keys[0], stream), ordered)
     incomplete = [
-        IncompleteBatch(one, entry.count, len(entry.indexes), _gaps(entry))
+        IncompleteBatch(one, entry.count, len(entry.leaves), _gaps(entry))
         for one, entry in entries.items()
-        if len(entry.indexes) < entry.count
+        if len(entry.leaves) < entry.count
+    ]
+    hiding = [
+        one
+        for one, entry in entries.items()
+        if entry.is_batch and len(entry.leaves) == entry.count and not entry.makes(one)
     ]
     missing: list[Missing] = []
     foreign: list[str] = []
@@ -101,17 +114,18 @@ def audit_stream(ledger: CareLedger, stream: str, submitters: Sequence[str], fol
         with open_index(index, place["genesis_hash"], place["contract"]) as opened:
             missing, foreign = _named(opened, keys[-1], stream, set(entries))
     return Audit(
-        whole=computed == head and not incomplete,
+        whole=computed == head and not incomplete and not hiding,
         stream=stream,
         submitters=keys,
         entries=len(entries),
-        documents=sum(len(entry.indexes) for entry in entries.values()),
+        documents=sum(len(entry.leaves) for entry in entries.values()),
         head=head,
         computed_head=computed,
         as_of_block=block,
         named=bool(index),
         missing=missing,
         incomplete=incomplete,
+        hiding=hiding,
         foreign=foreign,
         unreadable=unreadable,
     )
@@ -129,9 +143,9 @@ def _receipts(folder: Path, unreadable: list[str]) -> Iterator[Receipt]:
 
 def _put(entries: dict[str, _Entry], receipt: Receipt) -> None:
     batch = receipt.batch
-    fresh = _Entry(receipt.block_number, receipt.submitter, 1 if batch is None else batch.count)
+    fresh = _Entry(receipt.block_number, receipt.submitter, 1 if batch is None else batch.count, batch is not None)
     entry = entries.setdefault(receipt.location.anchor_id, fresh)
-    entry.indexes.add(0 if batch is None else batch.index)
+    entry.leaves[0 if batch is None else batch.index] = receipt.leaf
 
 
 def _in_blocks(ledger: CareLedger, stream: str, ordered: Sequence[str], entries: dict[str, _Entry]) -> Iterator[str]:
@@ -152,7 +166,7 @@ def _in_blocks(ledger: CareLedger, stream: str, ordered: Sequence[str], entries:
 def _gaps(entry: _Entry) -> list[int]:
     gaps: list[int] = []
     for index in range(entry.count):
-        if index not in entry.indexes:
+        if index not in entry.leaves:
             gaps.append(index)
             if len(gaps) == NAMED_LEAVES:
                 break

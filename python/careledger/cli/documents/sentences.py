@@ -54,7 +54,7 @@ def render(console: Console, file: str, receipt: Receipt, found: Verification, k
         lines.append("what holds of the receipt's document was not asked")
     elif found.answer is not Answer.COULD_NOT_CHECK:
         lines += _who(found, key_now)
-    lines += [f"beware: {DOUBTS[doubt]}" for doubt in found.doubts if found.as_of is not None]
+    lines += [f"beware: {_doubt(doubt, found)}" for doubt in found.doubts if found.as_of is not None]
     lines += [f"{one.field}: the receipt says {one.receipt}, the chain {one.chain}" for one in found.differences]
     for raised in found.listed_disputes:
         state = "withdrawn" if raised.dispute.withdrawn_at else "answered" if raised.dispute.replied_at else "open"
@@ -66,6 +66,13 @@ def render(console: Console, file: str, receipt: Receipt, found: Verification, k
         lines.append(f"countersigned by {given.organization}, {time_text(signed.signed_at)}{state}")
     for line in lines:
         console.print(f"  {line}", soft_wrap=True)
+
+
+def _doubt(doubt: Doubt, found: Verification) -> str:
+    reported_at = None if found.who is None else found.who.reported_at
+    if doubt is Doubt.COMPROMISED and reported_at:
+        return f"{DOUBTS[doubt]}; it was reported {time_text(reported_at)}"
+    return DOUBTS[doubt]
 
 
 def sentence(file: str, receipt: Receipt, found: Verification) -> str:

@@ -116,6 +116,10 @@ def _render(console: Console, found: Audit) -> None:
     for batch in found.incomplete:
         some = ", ".join(map(str, batch.missing))
         console.print(f"  batch {batch.root}: {batch.given} of {batch.count} given; missing, among others: {some}")
+    for root in found.hiding:
+        console.print(
+            f"  batch {root}: its root is not made of the documents given for its places alone: it hides others"
+        )
     for identifier in found.foreign:
         console.print(f"  not of the stream: {identifier}")
     for file in found.unreadable:
