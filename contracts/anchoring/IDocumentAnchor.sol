@@ -290,15 +290,16 @@ interface IDocumentAnchor {
 
     // ------------------------------------------------------------------ streams
 
-    /// @notice Declares a stream of the caller's. Again, it changes nothing; one that went on under another key stays
-    /// there.
+    /// @notice Declares a stream of the caller's. Again, it changes nothing; once it went on under another key, it is
+    /// refused.
     /// @param stream Its id: a salted hash of its name.
     function declareStream(bytes32 stream) external;
 
     /// @notice Goes on with a stream of another key of the caller's organization, which can then add nothing more.
     function continueStream(address formerSubmitter, bytes32 stream) external;
 
-    /// @notice As {anchor}, in a stream of the caller's. A leaf is in one stream at most.
+    /// @notice As {anchor}, in a stream of the caller's. A leaf is in one stream at most. Of which, a record knows the
+    /// last 14 bits of the id: a repeat that names another stream is refused unless they are equal.
     function anchorInStream(bytes32 stream, bytes32 leaf, DocumentTerms terms) external;
 
     /// @notice As {anchorList}, in a stream of the caller's.
@@ -319,6 +320,7 @@ interface IDocumentAnchor {
     function revokeOf(address submitter, bytes32 id, RevocationReason reason) external;
 
     /// @notice Revokes up to 256 leaves of a batch of the caller's. Final.
+    /// @param word Which 256 leaves; of 2^248 or more, the low 248 bits count.
     /// @param leaves Bit n is the leaf at index `256 * word + n`. Those revoked already are left as they are.
     function revokeLeaves(bytes32 root, uint256 word, uint256 leaves, RevocationReason reason) external;
 
@@ -348,7 +350,8 @@ interface IDocumentAnchor {
     /// @notice Withdraws the countersignature of the caller's organization. Final.
     function withdrawCountersignature(address submitter, bytes32 leaf) external;
 
-    /// @notice Disputes a document, as a named party or a key of an active organization.
+    /// @notice Disputes a document, as a named party or a key of an active organization. A document has room for
+    /// 2^24 - 1 standing disputes.
     /// @param statement A salted hash of what the caller says; zero if nothing.
     function dispute(Document calldata document, DisputeReason reason, bytes32 statement) external;
 

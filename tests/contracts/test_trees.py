@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ HERE = Path(__file__).parent
 TREES = sorted(HERE.rglob("*.tree"))
 LINE = re.compile(r"^(?P<indent>(?:│   |    )*)(?:├── |└── )(?P<text>.+)$")
 LEAF = re.compile(r"^it .+: (?P<test>test_\w+)$")
-CONTRACTS = ("OrganizationRegistry", "Haltable", "Replaceable", "SingleWriter")
+CONTRACTS = {
+    "identity": ("OrganizationRegistry", "Haltable", "Replaceable", "SingleWriter"),
+    "anchoring": ("DocumentAnchor",),
+}
+"""Folder of tests -> the contracts that they are about."""
+
 OPENZEPPELINS = ("AccessManaged", "AuthorityUpdated", "EIP712", "InvalidShortString", "StringTooLong", "Checkpoint")
 """How the errors and events that are not ours begin."""
 
@@ -74,24 +80,42 @@ def test_every_branch_ends_in_a_leaf(tree):
 
 
 def test_every_test_of_a_change_is_a_leaf():
-    named = {name for tree in TREES for name in leaves_of(tree)}
-    tests = {
-        f"{file}::{name}"
-        for folder in {tree.parent for tree in TREES}
-        for name, file in functions_in(folder).items()
-        if file not in FILES_OUTSIDE_THE_TREES and name not in named
-    }
+    tests = set()
+    for folder in CONTRACTS:
+        named = {name for tree in TREES if tree.parent.name == folder for name in leaves_of(tree)}
+        tests |= {
+            f"{file}::{name}"
+            for name, file in functions_in(HERE / folder).items()
+            if file not in FILES_OUTSIDE_THE_TREES and name not in named
+        }
     assert tests == OUTSIDE_THE_TREES
 
 
-def test_every_function_that_changes_something_has_a_tree():
+def test_every_tree_is_in_a_folder_of_contracts():
+    assert {tree.parent for tree in TREES} == {HERE / folder for folder in CONTRACTS}
+
+
+@pytest.mark.parametrize("folder", CONTRACTS)
+def test_no_two_tests_of_a_folder_share_a_name(folder):
+    """Else a leaf would name both, or a module one that pytest never runs."""
+    names = [
+        node.name
+        for path in (HERE / folder).glob("test_*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
+
+
+@pytest.mark.parametrize("folder", CONTRACTS)
+def test_every_function_that_changes_something_has_a_tree(folder):
     changing = {
         entry["name"]
-        for contract in CONTRACTS
+        for contract in CONTRACTS[folder]
         for entry in artifact(contract).abi
         if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
     }
-    assert changing - {"setAuthority"} == {tree.stem for tree in TREES if tree.parent.name == "identity"}
+    assert changing - {"setAuthority"} == {tree.stem for tree in TREES if tree.parent.name == folder}
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.stem)
@@ -99,9 +123,13 @@ def test_tree_is_titled_by_its_function(tree):
     assert tree.read_text().splitlines()[0] == tree.stem
 
 
+@pytest.mark.parametrize("folder", CONTRACTS)
 @pytest.mark.parametrize("kind", ["error", "event"])
-def test_every_error_and_event_of_ours_is_asserted(kind):
-    declared = {entry["name"] for contract in CONTRACTS for entry in artifact(contract).abi if entry["type"] == kind}
+def test_every_error_and_event_of_ours_is_asserted(folder, kind):
+    declared = {
+        entry["name"] for contract in CONTRACTS[folder] for entry in artifact(contract).abi if entry["type"] == kind
+    }
     ours = {name for name in declared if not name.startswith(OPENZEPPELINS)}
-    tests = "".join(path.read_text() for path in HERE.rglob("test_*.py"))
+    tests = "".join(path.read_text() for path in (HERE / folder).glob("*.py"))
+    assert ours
     assert {name for name in ours if not re.search(rf'"{name}["(]', tests)} == set()

@@ -16,6 +16,10 @@ from ..support import ZERO_HASH
 KIND = 3
 TERMS = KIND << 40
 MAX_COUNT = 2**32 - 1
+MAX_DISPUTES = 2**24 - 1
+STREAM_BITS = 14
+"""So many of a stream's id are in a record."""
+
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 MAGIC = bytes.fromhex("1626ba7e")
 """What an ERC-1271 wallet answers if it takes a signature."""
@@ -221,7 +225,6 @@ def decoded(word: int) -> tuple[Any, ...]:
     def field(start: int, length: int) -> int:
         return word >> start & (1 << length) - 1
 
-    assert field(170, 22) == 0
     return (
         field(0, 40),
         field(96, 40),
@@ -229,11 +232,21 @@ def decoded(word: int) -> tuple[Any, ...]:
         field(216, 40),
         field(136, 32),
         field(80, 16),
-        field(192, 16),
+        field(184, 24),
         field(208, 8),
         field(168, 1) == 1,
         field(169, 1) == 1,
     )
+
+
+def stream_bits(stream: bytes) -> int:
+    """What a record has of its stream's id, where it has it: that it is in one, and the id's last bits."""
+    return 1 << 169 | int.from_bytes(stream) % 2**STREAM_BITS << 170
+
+
+def ending_alike(stream: bytes) -> bytes:
+    """Another stream's id whose last bits are the same."""
+    return (int.from_bytes(stream) ^ 1 << STREAM_BITS).to_bytes(32)
 
 
 # ---------------------------------------------------------------------- signatures

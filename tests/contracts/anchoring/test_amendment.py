@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from ..support import DAY, ZERO, ZERO_HASH, chain_time, events, refusal, send, time_of, travel
+from ..support import DAY, ZERO, ZERO_HASH, chain_time, events, refusal, send, time_of, travel, travel_to
 from .documents import (
     KIND,
     LEAF,
@@ -162,6 +162,37 @@ def test_amend_reverts_if_the_successor_is_a_batch(anchors, hospital_key, anchor
     )
 
 
+@pytest.mark.parametrize("way", ["by itself", "in a stream", "a batch"])
+def test_amend_reverts_if_the_successor_is_revoked(anchors, hospital_key, anchored_at, way):
+    """Readers of a document that was in force must not be led to one that never can be."""
+    send(anchors.declareStream, STREAM, sender=hospital_key)
+    method, arguments = {
+        "by itself": (anchors.anchor, (OTHER, TERMS)),
+        "in a stream": (anchors.anchorInStream, (STREAM, OTHER, TERMS)),
+        "a batch": (anchors.anchorBatch, (OTHER, 5, TERMS)),
+    }[way]
+    send(method, *arguments, sender=hospital_key)
+    send(anchors.revoke, OTHER, Revocation.ENTERED_IN_ERROR, sender=hospital_key)
+    assert refusal(anchors.amend, single(hospital_key), OTHER, TERMS, CORRECTION, sender=hospital_key) == (
+        "DocumentAnchorInvalidSuccessor",
+        hospital_key.address,
+        OTHER,
+    )
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_amend_reverts_if_the_successor_has_expired(anchors, hospital_key, anchored_at, streamed):
+    send(anchors.declareStream, STREAM, sender=hospital_key)
+    expiry = chain_time() + DAY
+    if streamed:
+        send(anchors.anchorInStream, STREAM, OTHER, TERMS + expiry, sender=hospital_key)
+    else:
+        send(anchors.anchor, OTHER, TERMS + expiry, sender=hospital_key)
+    travel_to(expiry)
+    arguments = (single(hospital_key), OTHER, TERMS + expiry, CORRECTION)
+    assert refusal(anchors.amend, *arguments, sender=hospital_key) == ("DocumentAnchorExpiryPast", expiry, expiry)
+
+
 @pytest.mark.parametrize("status", ["revoked", "expired", "disputed"])
 def test_amend_takes_a_predecessor_in_any_state(anchors, hospital_key, laboratory_key, amend, status):
     expiry = chain_time() + DAY
@@ -184,6 +215,16 @@ def test_amend_again_changes_nothing(anchors, hospital_key, anchored_at, amend):
     travel(5)
     assert amend().logs == []
     assert [tuple(anchors.successorOf(hospital_key, LEAF)), tuple(anchors.anchorOf(hospital_key, OTHER))] == before
+
+
+def test_amend_again_changes_nothing_though_the_successor_is_in_force_no_more(
+    anchors, hospital_key, anchored_at, amend
+):
+    terms = TERMS + chain_time() + DAY
+    amend(terms=terms)
+    send(anchors.revoke, OTHER, Revocation.ENTERED_IN_ERROR, sender=hospital_key)
+    travel(2 * DAY)
+    assert amend(terms=terms).logs == []
 
 
 def test_amend_reverts_with_a_second_successor(anchors, hospital_key, hospital_other_key, anchored_at, amend):
@@ -271,28 +312,35 @@ def test_amend_does_not_touch_the_same_leaf_of_others(anchors, hospital_key, lab
         assert tuple(anchors.predecessorOf(laboratory_key, one)) == NO_LINK
 
 
-def test_amend_takes_a_key_that_nobody_knows(anchors, stranger, amend):
+def test_amend_reverts_for_the_document_of_nobodys_key(anchors, hospital_key, stranger):
     send(anchors.anchor, LEAF, TERMS, sender=stranger)
-    amend(sender=stranger, submitter=stranger)
-    assert anchors.statusOf(single(stranger)) == Status.SUPERSEDED
+    arguments = (single(stranger), OTHER, TERMS, CORRECTION)
+    assert refusal(anchors.amend, *arguments, sender=stranger) == ("OrganizationRegistryUnknownKey", stranger.address)
+    assert refusal(anchors.amend, *arguments, sender=hospital_key) == (
+        "DocumentAnchorNotSameOrganization",
+        stranger.address,
+        hospital_key.address,
+    )
 
 
-@pytest.mark.parametrize("event", ["suspended", "expelled", "frozen", "retired"])
-def test_amend_by_its_own_key_works_whatever_became_of_it(anchors, hospital_key, anchored_at, befall, amend, event):
+@pytest.mark.parametrize("event", ["suspended", "expelled"])
+def test_amend_by_its_own_key_works_whatever_became_of_the_organization(
+    anchors, hospital_key, anchored_at, befall, amend, event
+):
     befall(event)
     amend()
     assert anchors.statusOf(single(hospital_key)) == Status.SUPERSEDED
 
 
-def test_amend_reverts_if_its_own_key_is_compromised(anchors, hospital_key, anchored_at, befall):
+@pytest.mark.parametrize("event", ["retired", "compromised"])
+def test_amend_reverts_if_its_own_key_is_no_more(anchors, hospital_key, anchored_at, befall, event):
     """A thief whose key was reported must not be able to put its own document in the place of an honest one: readers
     of the honest one are led to it by `latest`, and no other key can ever correct that."""
     travel(5)
-    befall("compromised")
-    document = single(hospital_key)
-    assert refusal(anchors.amend, document, OTHER, TERMS, CORRECTION, sender=hospital_key)[0].startswith(
-        ("OrganizationRegistry", "DocumentAnchor")
-    )
+    befall(event)
+    arguments = (single(hospital_key), OTHER, TERMS, CORRECTION)
+    error, key, _ = refusal(anchors.amend, *arguments, sender=hospital_key)
+    assert (error, key) == (f"OrganizationRegistryKey{event.capitalize()}", hospital_key.address)
 
 
 @pytest.mark.parametrize("event", ["suspended", "expelled", "retired", "compromised"])
@@ -304,13 +352,11 @@ def test_amend_by_another_key_works_whatever_became_of_the_former(
     assert anchors.statusOf(single(hospital_key)) == Status.SUPERSEDED
 
 
-def test_amend_by_another_key_reverts_while_frozen(
-    anchors, hospital, hospital_key, hospital_other_key, anchored_at, befall
-):
+def test_amend_reverts_while_frozen(anchors, hospital, hospital_key, hospital_other_key, anchored_at, befall):
     befall("frozen")
     arguments = (single(hospital_key), OTHER, TERMS, CORRECTION)
-    wanted = ("OrganizationRegistryFrozen", hospital.id)
-    assert refusal(anchors.amend, *arguments, sender=hospital_other_key) == wanted
+    for caller in (hospital_key, hospital_other_key):
+        assert refusal(anchors.amend, *arguments, sender=caller) == ("OrganizationRegistryFrozen", hospital.id)
 
 
 def test_amend_reverts_for_another_organization(anchors, hospital_key, laboratory_key, stranger, anchored_at):

@@ -24,7 +24,7 @@ from .documents import (
 )
 
 LEAVES = [leaf(f"listed {i}") for i in range(4)]
-HIGH_BITS = (56, 96, 136, 160, 168, 192, 216, 255)
+HIGH_BITS = (56, 96, 136, 160, 168, 169, 170, 184, 208, 216, 255)
 """Among them the lowest bit of every field that a record has above its terms."""
 
 BATCH = Batch.of(5)
@@ -220,8 +220,16 @@ def test_anchor_list_again_after_its_expiry_changes_nothing(anchors, hospital_ke
     """As `anchor` does: a client that repeats a list whose transaction it lost sight of must not be refused."""
     terms = TERMS + chain_time() + DAY
     send(anchors.anchorList, LEAVES, terms, sender=hospital_key)
+    before = tuple(anchors.anchorOf(hospital_key, LEAVES[0]))
     travel(2 * DAY)
     assert anchors.anchorList.call(LEAVES, terms, sender=hospital_key) == 0
+    assert send(anchors.anchorList, LEAVES, terms, sender=hospital_key).logs == []
+    assert tuple(anchors.anchorOf(hospital_key, LEAVES[0])) == before
+    expiry = terms - TERMS
+    assert refusal(anchors.anchorList, [*LEAVES, LEAF], terms, sender=hospital_key)[:2] == (
+        "DocumentAnchorExpiryPast",
+        expiry,
+    )
 
 
 def test_anchor_list_is_kept_by_submitter(anchors, hospital_key, laboratory_key):

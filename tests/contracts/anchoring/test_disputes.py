@@ -26,6 +26,7 @@ from ..support import (
 from .documents import (
     LEAF,
     MAGIC,
+    MAX_DISPUTES,
     OTHER,
     REPLY,
     STATEMENT,
@@ -177,12 +178,43 @@ def test_name_party_reverts_for_another_organization(anchors, hospital_key, labo
     )
 
 
-def test_name_party_reverts_while_frozen_for_another_key(
+def test_name_party_reverts_while_frozen(
     anchors, hospital, hospital_key, hospital_other_key, stranger, anchored_at, befall
 ):
     befall("frozen")
     wanted = ("OrganizationRegistryFrozen", hospital.id)
-    assert refusal(anchors.nameParty, single(hospital_key), stranger, sender=hospital_other_key) == wanted
+    for caller in (hospital_key, hospital_other_key):
+        assert refusal(anchors.nameParty, single(hospital_key), stranger, sender=caller) == wanted
+
+
+@pytest.mark.parametrize("event", ["retired", "compromised"])
+def test_name_party_reverts_for_a_key_that_is_no_more(anchors, hospital_key, stranger, anchored_at, befall, event):
+    befall(event)
+    error, key, _ = refusal(anchors.nameParty, single(hospital_key), stranger, sender=hospital_key)
+    assert (error, key) == (f"OrganizationRegistryKey{event.capitalize()}", hospital_key.address)
+
+
+def test_name_party_reverts_for_the_document_of_nobodys_key(anchors, hospital_key, stranger):
+    send(anchors.anchor, LEAF, TERMS, sender=stranger)
+    arguments = (single(stranger), hospital_key)
+    assert refusal(anchors.nameParty, *arguments, sender=stranger) == (
+        "OrganizationRegistryUnknownKey",
+        stranger.address,
+    )
+    assert refusal(anchors.nameParty, *arguments, sender=hospital_key) == (
+        "DocumentAnchorNotSameOrganization",
+        stranger.address,
+        hospital_key.address,
+    )
+
+
+@pytest.mark.parametrize("event", ["suspended", "expelled"])
+def test_name_party_works_whatever_became_of_the_organization(
+    anchors, hospital_key, stranger, anchored_at, befall, event
+):
+    befall(event)
+    send(anchors.nameParty, single(hospital_key), stranger, sender=hospital_key)
+    assert anchors.isParty(hospital_key, LEAF, stranger)
 
 
 def test_name_party_reverts_if_unknown(anchors, hospital_key, stranger, anchored_at):
@@ -383,24 +415,33 @@ def test_dispute_of_a_revoked_document_leaves_it_revoked(anchors, hospital_key, 
 
 def test_dispute_reaches_the_last_that_can_be_counted(anchors, hospital_key, laboratory_key, anchored_at):
     slot = slot_of(hospital_key, LEAF)
-    store(anchors, slot, stored(anchors, slot) | (2**16 - 2) << 192)
+    store(anchors, slot, stored(anchors, slot) | MAX_DISPUTES - 1 << 184)
     before = tuple(anchors.anchorOf(hospital_key, LEAF))
-    assert before == record(anchored_at, disputes=2**16 - 2)
+    assert before == record(anchored_at, disputes=MAX_DISPUTES - 1)
     send(anchors.dispute, single(hospital_key), INACCURATE, ZERO_HASH, sender=laboratory_key)
-    assert tuple(anchors.anchorOf(hospital_key, LEAF)) == record(anchored_at, disputes=2**16 - 1)
+    assert tuple(anchors.anchorOf(hospital_key, LEAF)) == record(anchored_at, disputes=MAX_DISPUTES)
     send(anchors.withdrawDispute, hospital_key, LEAF, sender=laboratory_key)
     assert tuple(anchors.anchorOf(hospital_key, LEAF)) == before
 
 
-def test_dispute_is_never_refused_for_the_number_of_others(anchors, hospital_key, laboratory_key, anchored_at):
-    """Else who anchored a document could fill the count by parties of its own, and nobody could dispute it any more."""
+def test_dispute_reverts_beyond_those_that_can_be_counted(anchors, hospital_key, laboratory_key, anchored_at):
+    """Who anchored a document could fill the count by parties of its own, so that nobody else could dispute it: of 24
+    bits, that takes 16.8 million disputes with their storage. The count never comes round to none."""
     slot = slot_of(hospital_key, LEAF)
-    store(anchors, slot, stored(anchors, slot) | (2**16 - 1) << 192)
-    try:
-        send(anchors.dispute, single(hospital_key), INACCURATE, ZERO_HASH, sender=laboratory_key)
-    except ContractPanicError as panic:
-        raise AssertionError("refused by an overflow") from panic
-    assert anchors.disputeOf(hospital_key, LEAF, laboratory_key).raisedAt != 0
+    full = stored(anchors, slot) | MAX_DISPUTES << 184
+    store(anchors, slot, full)
+    data = anchors.dispute.encode_input(single(hospital_key), INACCURATE, ZERO_HASH)
+    with pytest.raises(ContractPanicError):
+        anchors.provider.web3.eth.call({"to": anchors.address, "data": data, "from": laboratory_key.address})
+    assert anchors.statusOf(single(hospital_key)) == Status.DISPUTED
+
+
+def test_dispute_is_not_refused_for_65535_others(anchors, hospital_key, laboratory_key, anchored_at):
+    """So many a submitter could afford."""
+    slot = slot_of(hospital_key, LEAF)
+    store(anchors, slot, stored(anchors, slot) | 2**16 - 1 << 184)
+    send(anchors.dispute, single(hospital_key), INACCURATE, ZERO_HASH, sender=laboratory_key)
+    assert tuple(anchors.anchorOf(hospital_key, LEAF)) == record(anchored_at, disputes=2**16)
 
 
 # ---------------------------------------------------------------------- disputeAsSubject
@@ -636,6 +677,36 @@ def test_answer_dispute_reverts_for_another_organization(anchors, hospital_key, 
         laboratory_key.address,
     )
     assert refusal(anchors.answerDispute, *arguments, sender=stranger) == (
+        "OrganizationRegistryUnknownKey",
+        stranger.address,
+    )
+
+
+@pytest.mark.parametrize("event", ["retired", "compromised"])
+def test_answer_dispute_reverts_for_a_key_that_is_no_more(
+    anchors, hospital_key, hospital_other_key, laboratory_key, disputed_at, befall, event
+):
+    befall(event)
+    arguments = (hospital_key, LEAF, laboratory_key, REPLY)
+    error, key, _ = refusal(anchors.answerDispute, *arguments, sender=hospital_key)
+    assert (error, key) == (f"OrganizationRegistryKey{event.capitalize()}", hospital_key.address)
+    send(anchors.answerDispute, *arguments, sender=hospital_other_key)
+    assert anchors.disputeOf(hospital_key, LEAF, laboratory_key).reply == REPLY
+
+
+def test_answer_dispute_reverts_while_frozen(
+    anchors, hospital, hospital_key, hospital_other_key, laboratory_key, disputed_at, befall
+):
+    befall("frozen")
+    for caller in (hospital_key, hospital_other_key):
+        arguments = (hospital_key, LEAF, laboratory_key, REPLY)
+        assert refusal(anchors.answerDispute, *arguments, sender=caller) == ("OrganizationRegistryFrozen", hospital.id)
+
+
+def test_answer_dispute_reverts_for_the_document_of_nobodys_key(anchors, stranger, laboratory_key):
+    send(anchors.anchor, LEAF, TERMS, sender=stranger)
+    send(anchors.dispute, single(stranger), INACCURATE, STATEMENT, sender=laboratory_key)
+    assert refusal(anchors.answerDispute, stranger, LEAF, laboratory_key, REPLY, sender=stranger) == (
         "OrganizationRegistryUnknownKey",
         stranger.address,
     )

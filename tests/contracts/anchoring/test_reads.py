@@ -46,6 +46,7 @@ from .documents import (
     single,
     slot_of,
     stored,
+    stream_bits,
 )
 
 BATCH = Batch.of(5)
@@ -322,18 +323,19 @@ def test_record_is_stored_where_and_as_documented(anchors, hospital_key, laborat
         | terms << 40
         | message["signedAt"] << 96
         | 1 << 168
-        | 1 << 192
+        | 1 << 184
         | Revocation.NO_LONGER_VALID << 208
         | revoked_at << 216
     )
 
 
-def test_record_of_a_batch_in_a_stream_is_stored_as_documented(anchors, hospital_key):
-    send(anchors.declareStream, STREAM, sender=hospital_key)
+@pytest.mark.parametrize("stream", [STREAM, ZERO_HASH, b"\xff" * 32], ids=["hash", "zero", "all bits"])
+def test_record_of_a_batch_in_a_stream_is_stored_as_documented(anchors, hospital_key, stream):
+    send(anchors.declareStream, stream, sender=hospital_key)
     terms = 2**56 - 1
-    receipt = send(anchors.anchorBatchInStream, STREAM, LEAF, MAX_COUNT, terms, sender=hospital_key)
+    receipt = send(anchors.anchorBatchInStream, stream, LEAF, MAX_COUNT, terms, sender=hospital_key)
     word = stored(anchors, slot_of(hospital_key, LEAF))
-    assert word == time_of(receipt) | terms << 40 | MAX_COUNT << 136 | 1 << 169
+    assert word == time_of(receipt) | terms << 40 | MAX_COUNT << 136 | stream_bits(stream)
     assert decoded(word) == tuple(anchors.anchorOf(hospital_key, LEAF))
 
 

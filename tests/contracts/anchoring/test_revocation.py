@@ -243,7 +243,28 @@ def test_revoke_holds_for_the_document_shown_in_a_batch(anchors, hospital_key, a
     if not batch_first:
         send(anchors.anchorBatch, batch.root, 2, TERMS, sender=hospital_key)
     assert anchors.statusOf(single(hospital_key)) == Status.REVOKED
-    assert not anchors.isInForce(batch.document(hospital_key, 0))
+    assert [anchors.statusOf(batch.document(hospital_key, index)) for index in (0, 1)] == [
+        Status.REVOKED,
+        Status.ACTIVE,
+    ]
+
+
+def test_revoke_does_not_hold_for_a_batch_of_another_key(anchors, hospital_key, hospital_other_key, anchored_at):
+    batch = Batch([LEAF, OTHER])
+    send(anchors.anchorBatch, batch.root, 2, TERMS, sender=hospital_other_key)
+    send(anchors.revoke, LEAF, ERROR, sender=hospital_key)
+    assert anchors.statusOf(batch.document(hospital_other_key, 0)) == Status.ACTIVE
+
+
+def test_revoke_of_a_batch_leaves_its_root_as_a_document(anchors, hospital_key):
+    """Of a batch of batches: what is revoked are the documents of the inner one."""
+    inner = Batch.of(2)
+    outer = Batch([inner.root, OTHER])
+    for batch in (inner, outer):
+        send(anchors.anchorBatch, batch.root, 2, TERMS, sender=hospital_key)
+    send(anchors.revoke, inner.root, ERROR, sender=hospital_key)
+    assert anchors.statusOf(inner.document(hospital_key, 0)) == Status.REVOKED
+    assert anchors.statusOf(outer.document(hospital_key, 0)) == Status.ACTIVE
 
 
 # ---------------------------------------------------------------------- revokeOf
@@ -332,16 +353,22 @@ def test_revoke_leaves_reverts_beyond_the_batch(anchors, hospital_key, hospital_
     assert refusal(anchors.revokeLeavesOf, *by_other, sender=hospital_other_key) == wanted
 
 
-@pytest.mark.parametrize("word", [2**248, 2**248 + 1, 2**255])
-def test_revoke_leaves_reverts_if_the_word_is_beyond_all_indexes(anchors, hospital_key, batched_at, word):
-    """An index of 2^256 and more is no leaf's; it must not come round to the first ones."""
-    assert refusal(anchors.revokeLeaves, BATCH.root, word, 1, ERROR, sender=hospital_key) == (
-        "DocumentAnchorLeavesOutOfRange",
-        BATCH.root,
-        word,
-        1,
-        300,
-    )
+@pytest.mark.parametrize("word", [2**248, 2**248 + 1, 2**255, 2**255 + 1])
+def test_revoke_leaves_by_a_word_beyond_all_indexes_comes_round(
+    anchors, hospital_key, hospital_other_key, batched_at, word
+):
+    """An index of 2^256 and more is no leaf's. Such a word loses its highest byte, where leaves are checked, stored and
+    reported alike: it reaches leaves of the caller's organization, by its own hand, and nothing else."""
+    low = word % 2**248
+    receipt = send(anchors.revokeLeaves, BATCH.root, word, 0b01, ERROR, sender=hospital_key)
+    assert events(receipt, anchors) == [leaves_revoked_event(hospital_key, BATCH.root, low, 0b01, ERROR)]
+    receipt = send(anchors.revokeLeavesOf, hospital_key, BATCH.root, word, 0b10, ERROR, sender=hospital_other_key)
+    both = (hospital_key.address, BATCH.root, hospital_other_key.address)
+    assert events(receipt, anchors) == [("LeavesRevokedByOtherKey", *both, low, 0b10, ERROR)]
+    assert [anchors.revokedLeavesOf(hospital_key, BATCH.root, one) for one in (low, 1 - low, word)] == [0b11, 0, 0]
+    assert anchors.statusOf(BATCH.document(hospital_key, 256 * low)) == Status.REVOKED
+    wanted = ("DocumentAnchorLeavesOutOfRange", BATCH.root, word - low + 1, 1 << 44, 300)
+    assert refusal(anchors.revokeLeaves, *wanted[1:4], ERROR, sender=hospital_key) == wanted
 
 
 def test_revoke_leaves_reaches_the_last_of_the_largest_batch(anchors, hospital_key):
@@ -390,6 +417,14 @@ def test_revoke_leaves_reverts_for_the_batch_of_another(anchors, hospital_key, h
         hospital_other_key.address,
         BATCH.root,
     )
+
+
+def test_revoke_leaves_leaves_the_document_by_itself(anchors, hospital_key, batched_at):
+    """By itself, a document does not name the batches that it is in: a revocation in one cannot be seen there."""
+    send(anchors.anchor, BATCH.leaves[7], TERMS, sender=hospital_key)
+    send(anchors.revokeLeaves, BATCH.root, 0, 1 << 7, ERROR, sender=hospital_key)
+    assert anchors.statusOf(BATCH.document(hospital_key, 7)) == Status.REVOKED
+    assert anchors.statusOf(single(hospital_key, BATCH.leaves[7])) == Status.ACTIVE
 
 
 def test_revoke_leaves_of_a_revoked_batch_is_kept(anchors, hospital_key, batched_at):

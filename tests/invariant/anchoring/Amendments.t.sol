@@ -174,6 +174,75 @@ contract AmendmentsTest is AnchorFixture {
         anchors.amend(_single(doctor, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
     }
 
+    function test_amend_reverts_if_submitters_own_key_is_no_more() external {
+        _anchor(doctor, LEAF);
+        _anchor(nurse, LEAF);
+        _retire(doctor);
+        _expectKeyRetired(doctor);
+        vm.prank(doctor);
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+        _compromise(nurse);
+        _expectKeyCompromised(nurse);
+        vm.prank(nurse);
+        anchors.amend(_single(nurse, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+    }
+
+    function test_amend_reverts_if_nobody_knows_the_submitter() external {
+        _anchor(stranger, LEAF);
+        _expectUnknownKey(stranger);
+        vm.prank(stranger);
+        anchors.amend(_single(stranger, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+        _expectNotSameOrganization(stranger, doctor);
+        vm.prank(doctor);
+        anchors.amend(_single(stranger, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+    }
+
+    function test_amend_reverts_while_frozen() external {
+        _anchor(doctor, LEAF);
+        _freezeClinic();
+        _expectFrozenClinic();
+        vm.prank(doctor);
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+    }
+
+    function test_amend_corrects_what_a_key_that_is_no_more_anchored() external {
+        _anchor(doctor, LEAF);
+        _compromise(doctor);
+        vm.prank(nurse);
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+        _assertLatest(doctor, LEAF, nurse, OTHER_LEAF);
+    }
+
+    function test_amend_reverts_if_the_successor_is_revoked() external {
+        _anchor(doctor, LEAF);
+        _anchor(doctor, OTHER_LEAF);
+        vm.startPrank(doctor);
+        anchors.revoke(OTHER_LEAF, IDocumentAnchor.RevocationReason.EnteredInError);
+        _expectInvalidSuccessor(OTHER_LEAF);
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, NO_TERMS, CORRECTION);
+        assertEq(anchors.successorOf(doctor, LEAF).amendedAt, 0);
+    }
+
+    function test_amend_reverts_if_the_successor_has_expired() external {
+        _anchor(doctor, LEAF);
+        vm.startPrank(doctor);
+        anchors.anchor(OTHER_LEAF, _terms(0, START + 5));
+        vm.warp(START + 5);
+        vm.expectRevert(abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorExpiryPast.selector, START + 5, START + 5));
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, _terms(0, START + 5), CORRECTION);
+    }
+
+    function test_amend_changes_nothing_if_done_though_the_successor_is_in_force_no_more() external {
+        _anchor(doctor, LEAF);
+        vm.startPrank(doctor);
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, _terms(0, START + 5), CORRECTION);
+        anchors.revoke(OTHER_LEAF, IDocumentAnchor.RevocationReason.EnteredInError);
+        vm.warp(START + 5);
+        vm.recordLogs();
+        anchors.amend(_single(doctor, LEAF), OTHER_LEAF, _terms(0, START + 5), CORRECTION);
+        assertEq(vm.getRecordedLogs().length, 0);
+    }
+
     // ------------------------------------------------------------------ helpers
 
     function _assertAlreadyAmended(address caller, bytes32 leaf, IDocumentAnchor.AmendmentReason reason) private {

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {DocumentAnchor} from "../../../contracts/anchoring/DocumentAnchor.sol";
 import {DocumentTerms} from "../../../contracts/anchoring/DocumentTerms.sol";
 import {IDocumentAnchor} from "../../../contracts/anchoring/IDocumentAnchor.sol";
+import {IOrganizationRegistry} from "../../../contracts/identity/IOrganizationRegistry.sol";
 import {OrganizationId} from "../../../contracts/identity/OrganizationId.sol";
 import {MemberRole} from "../../../contracts/identity/Roles.sol";
 
@@ -50,6 +51,24 @@ abstract contract AnchorFixture is IdentityFixture {
         vm.prank(submitter);
         anchors.anchorBatch(root, uint32(leaves.length), NO_TERMS);
         return root;
+    }
+
+    /// @dev Of the clinic, from this second on.
+    function _compromise(address key) internal {
+        vm.prank(clinicController);
+        registry.reportCompromise(key, uint40(block.timestamp));
+    }
+
+    function _freezeClinic() internal {
+        address proposed = makeAddr("proposed controller");
+        vm.prank(registrar);
+        registry.startRecovery(clinic, proposed, REASON);
+        vm.prank(guardian);
+        registry.contestRecoveryAsGuardian(clinic, proposed);
+    }
+
+    function _expectFrozenClinic() internal {
+        vm.expectRevert(abi.encodeWithSelector(IOrganizationRegistry.OrganizationRegistryFrozen.selector, clinic));
     }
 
     function _retire(address key) internal {
@@ -117,6 +136,26 @@ abstract contract AnchorFixture is IdentityFixture {
         vm.expectRevert(
             abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorNotSameOrganization.selector, submitter, caller)
         );
+    }
+
+    function _expectKeyRetired(address key) internal {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IOrganizationRegistry.OrganizationRegistryKeyRetired.selector, key, uint40(block.timestamp)
+            )
+        );
+    }
+
+    function _expectKeyCompromised(address key) internal {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IOrganizationRegistry.OrganizationRegistryKeyCompromised.selector, key, uint40(block.timestamp)
+            )
+        );
+    }
+
+    function _expectUnknownKey(address key) internal {
+        vm.expectRevert(abi.encodeWithSelector(IOrganizationRegistry.OrganizationRegistryUnknownKey.selector, key));
     }
 
     function _expectReasonMissing() internal {

@@ -26,6 +26,7 @@ contract AnchorHandler is AnchorModel {
         DocumentTerms terms;
         uint32 count;
         uint40 signedAt; // Unix seconds
+        bool streamed;
         bytes32 stream;
         uint40 deadline; // Unix seconds
         bool signedWell;
@@ -88,6 +89,7 @@ contract AnchorHandler is AnchorModel {
         Anchoring memory stated = _anchoring(seed >> 1, batch);
         stated.signedAt = uint40(block.timestamp - (seed >> 64) % 1000);
         if ((seed >> 72) % 16 == 0) stated.signedAt = uint40(block.timestamp + 1);
+        else if ((seed >> 72) % 16 == 1) stated.signedAt = 0;
         stated.deadline = uint40(block.timestamp + (seed >> 80) % 3);
         if ((seed >> 88) % 16 == 0) stated.deadline = uint40(block.timestamp - 1);
         stated.signedWell = (seed >> 96) % 8 != 0;
@@ -108,27 +110,42 @@ contract AnchorHandler is AnchorModel {
     function anchorInStream(uint256 seed, uint256 time) external later(seed, time) {
         bool batch = seed % 4 == 0;
         Anchoring memory stated = _anchoring(seed >> 2, batch);
-        stated.stream = _stream(seed >> 64, stated.submitter);
+        (stated.streamed, stated.stream) = (true, _stream(seed >> 64, stated.submitter));
+        if ((seed >> 88) % 3 == 0) _takeStreamed(stated, batch, seed >> 92);
+        (bool held, bytes32 in_) = streamHeld(stated.submitter, stated.id);
+        if (held && (seed >> 80) % 2 == 0) stated.stream = in_;
+        else if (held && (seed >> 80) % 8 == 1) stated.stream = in_ ^ bytes32(uint256(1) << 14); // ends alike
         bytes memory call = batch
             ? abi.encodeCall(anchors.anchorBatchInStream, (stated.stream, stated.id, stated.count, stated.terms))
             : abi.encodeCall(anchors.anchorInStream, (stated.stream, stated.id, stated.terms));
         _anchorAs(stated, stated.submitter, address(0), batch ? "anchor batch in stream" : "anchor in stream", call);
     }
 
+    /// @dev What is in the stream already, if anything is, as it is there.
+    function _takeStreamed(Anchoring memory stated, bool batch, uint256 seed) private view {
+        bytes32[] storage chained = streams[stated.submitter][stated.stream].ids;
+        if (chained.length == 0) return;
+        stated.id = chained[seed % chained.length];
+        stated.terms = _termsHeld(stated.submitter, stated.id, stated.terms);
+        if (batch) stated.count = recordOf(stated.submitter, stated.id).count;
+    }
+
     function anchorList(uint256 seed, uint256 time) external later(seed, time) {
         Anchoring memory stated = _anchoring(seed, false);
-        if ((seed >> 60) % 2 == 0) stated.stream = _stream(seed >> 64, stated.submitter);
+        if ((seed >> 60) % 2 == 0) (stated.streamed, stated.stream) = (true, _stream(seed >> 64, stated.submitter));
         bytes32[] memory leaves = new bytes32[]((seed >> 72) % 4);
+        bool fresh;
         for (uint256 i = 0; i < leaves.length; ++i) {
             leaves[i] = _leaf(seed >> (80 + 8 * i));
+            if (recordOf(stated.submitter, leaves[i]).anchoredAt == 0) fresh = true;
         }
-        bool streamed = stated.stream != 0;
-        bool allowed =
-            _isValid(stated.terms) && _isFuture(stated.terms) && (!streamed || _open(stated.submitter, stated.stream));
-        bytes memory call = streamed
+        bool allowed = _isValid(stated.terms) && (!fresh || _isFuture(stated.terms))
+            && (!stated.streamed || _open(stated.submitter, stated.stream));
+        bytes memory call = stated.streamed
             ? abi.encodeCall(anchors.anchorListInStream, (stated.stream, leaves, stated.terms))
             : abi.encodeCall(anchors.anchorList, (leaves, stated.terms));
-        string memory what = streamed ? "anchor list in stream" : "anchor list";
+        string memory what = stated.streamed ? "anchor list in stream" : "anchor list";
+        if (!fresh && !_isFuture(stated.terms)) what = "anchor list after its expiry";
         if (!_act(stated.submitter, address(0), allowed, what, _focus(stated), call)) return;
         for (uint256 i = 0; i < leaves.length; ++i) {
             if (recordOf(stated.submitter, leaves[i]).anchoredAt != 0) continue;
@@ -144,12 +161,13 @@ contract AnchorHandler is AnchorModel {
         bool again = held.anchoredAt != 0;
         bool allowed = _isValid(stated.terms) && (again ? _isSame(held, stated) : _isFuture(stated.terms));
         if (stated.count == 0 && _isBatchCall(call)) allowed = false;
-        if (stated.stream != 0 && !again) allowed = allowed && _open(stated.submitter, stated.stream);
+        if (stated.streamed && !again) allowed = allowed && _open(stated.submitter, stated.stream);
         if (stated.deadline != 0) {
-            allowed = allowed && stated.signedWell && stated.deadline >= block.timestamp
+            allowed = allowed && stated.signedWell && stated.deadline >= block.timestamp && stated.signedAt != 0
                 && stated.signedAt <= block.timestamp;
         }
-        if (!_act(caller, signer, allowed, again ? "anchor again" : what, _focus(stated), call)) return;
+        if (again) what = stated.streamed ? "anchor again in stream" : "anchor again";
+        if (!_act(caller, signer, allowed, what, _focus(stated), call)) return;
         if (!again) _noteAnchor(stated);
     }
 
@@ -157,9 +175,10 @@ contract AnchorHandler is AnchorModel {
         Entry memory entry = _entry(Act.Anchored);
         uint256 word = DocumentTerms.unwrap(stated.terms);
         (entry.expiry, entry.kind) = (uint40(word), uint16(word / 2 ** 40));
-        (entry.count, entry.signedAt, entry.streamed) = (stated.count, stated.signedAt, stated.stream != 0);
+        (entry.count, entry.signedAt) = (stated.count, stated.signedAt);
+        (entry.streamed, entry.stream) = (stated.streamed, stated.stream);
         history[stated.submitter][stated.id].push(entry);
-        if (stated.stream != 0) streams[stated.submitter][stated.stream].ids.push(stated.id);
+        if (stated.streamed) streams[stated.submitter][stated.stream].ids.push(stated.id);
     }
 
     // ------------------------------------------------------------------ streams
@@ -172,7 +191,7 @@ contract AnchorHandler is AnchorModel {
             Stream storage own = streams[caller][id_];
             bytes memory declaration = abi.encodeCall(anchors.declareStream, (id_));
             string memory what = own.declared ? "declare stream again" : "declare stream";
-            if (!_act(caller, address(0), true, what, _nowhere(), declaration) || own.declared) return;
+            if (!_act(caller, address(0), !own.continued, what, _nowhere(), declaration) || own.declared) return;
             (own.declared, own.first) = (true, anchors.firstHeadOf(caller, id_));
             return;
         }
@@ -227,6 +246,7 @@ contract AnchorHandler is AnchorModel {
         }
         bytes32 root = ids[LEAVES + tree];
         uint256 word = (seed >> 56) % 16 == 0 ? seed >> 60 : (seed >> 60) % (treeSize(tree) / 256 + 1);
+        if ((seed >> 56) % 16 == 1) word += 2 ** 248; // comes round
         uint256 leaves = 1 << (seed >> 80) % 3;
         if (treeSize(tree) > 8) leaves |= 1 << (seed >> 84) % 4;
         if ((seed >> 88) % 8 == 0) leaves |= 1 << 255;
@@ -240,9 +260,10 @@ contract AnchorHandler is AnchorModel {
             ? abi.encodeCall(anchors.revokeLeaves, (root, word, leaves, reason))
             : abi.encodeCall(anchors.revokeLeavesOf, (account, root, word, leaves, reason));
         string memory what = plainly ? "revoke leaves" : "revoke leaves of another key";
+        if (word >= 2 ** 248) what = "revoke leaves by a word that comes round";
         if (!_act(caller, address(0), allowed, what, _nowhere(), call)) return;
         Entry memory entry = _entry(Act.LeavesRevoked);
-        (entry.word, entry.leaves) = (word, leaves);
+        (entry.word, entry.leaves) = (word % 2 ** 248, leaves);
         history[account][root].push(entry);
     }
 
@@ -250,8 +271,13 @@ contract AnchorHandler is AnchorModel {
         (IDocumentAnchor.Document memory document, bool genuine) = _document(seed >> 64);
         Anchoring memory next = _anchoring(seed, false);
         next.submitter = _caller(seed >> 8, document.submitter);
+        for (uint256 i = 0; i < SUBMITTERS && (seed >> 20) % 4 != 0; ++i) {
+            if (_isKeyOfSubmitter(next.submitter, document.submitter)) break;
+            next.submitter = submitter(i);
+        }
         if ((seed >> 4) % 2 == 0) next.terms = _termsHeld(next.submitter, next.id, next.terms);
-        IDocumentAnchor.AmendmentReason reason = IDocumentAnchor.AmendmentReason((seed >> 24) % 5);
+        IDocumentAnchor.AmendmentReason reason =
+            IDocumentAnchor.AmendmentReason((seed >> 24) % 16 == 0 ? 0 : 1 + (seed >> 28) % 4);
         (bool linked, Amendment memory link) = _successor(document.submitter, document.leaf);
         if (linked && (seed >> 32) % 2 == 0) {
             (next.submitter, next.id, reason) = (link.nextSubmitter, link.nextLeaf, link.reason);
@@ -261,7 +287,7 @@ contract AnchorHandler is AnchorModel {
         }
         bool same = linked && link.nextSubmitter == next.submitter && link.nextLeaf == next.id && link.reason == reason;
         bool allowed = reason != IDocumentAnchor.AmendmentReason.Unspecified
-            && _mayActFor(next.submitter, document.submitter) && _known(document, genuine)
+            && _isKeyOfSubmitter(next.submitter, document.submitter) && _known(document, genuine)
             && (same || (!linked && _mayFollow(document, next)));
         _amendAs(document, next, reason, same, allowed);
     }
@@ -295,7 +321,7 @@ contract AnchorHandler is AnchorModel {
         address caller = _caller(seed >> 8, document.submitter);
         address party = _account(seed >> 24);
         (IDocumentAnchor.DocumentStatus status,) = statusOf(document, genuine);
-        bool allowed = _mayActFor(caller, document.submitter) && status != IDocumentAnchor.DocumentStatus.Unknown;
+        bool allowed = _isKeyOfSubmitter(caller, document.submitter) && status != IDocumentAnchor.DocumentStatus.Unknown;
         bytes memory call = abi.encodeCall(anchors.nameParty, (document, party));
         if (!_act(caller, address(0), allowed, "name party", document, call)) return;
         parties[document.submitter][document.leaf][party] = true;
@@ -308,7 +334,7 @@ contract AnchorHandler is AnchorModel {
         bytes32 reply = bytes32((seed >> 24) % 8 / 7);
         IDocumentAnchor.Dispute storage raised = disputes[account][leaf][disputant];
         bool again = raised.repliedAt != 0;
-        bool allowed = _mayActFor(caller, account) && raised.raisedAt != 0 && raised.withdrawnAt == 0
+        bool allowed = _isKeyOfSubmitter(caller, account) && raised.raisedAt != 0 && raised.withdrawnAt == 0
             && (!again || raised.reply == reply);
         bytes memory call = abi.encodeCall(anchors.answerDispute, (account, leaf, disputant, reply));
         string memory what = again ? "answer again" : "answer dispute";
@@ -577,7 +603,9 @@ contract AnchorHandler is AnchorModel {
     /// @dev Mostly a stream that the submitter has, if it has one.
     function _stream(uint256 seed, address account) private view returns (bytes32 id_) {
         id_ = stream(seed % STREAMS);
-        if (!_open(account, id_) && seed % 8 != 0) id_ = stream((seed + 1) % STREAMS);
+        for (uint256 n = 1; n < STREAMS && !_open(account, id_) && (seed >> 2) % 8 != 0; ++n) {
+            id_ = stream((seed + n) % STREAMS);
+        }
     }
 
     /// @dev One in sixteen has bits too many, one an expiry that is past; half have none. Mostly what is held, if it is.
@@ -693,10 +721,16 @@ contract AnchorHandler is AnchorModel {
         return expiry == 0 || expiry > block.timestamp;
     }
 
-    function _isSame(IDocumentAnchor.Anchor memory held, Anchoring memory stated) private pure returns (bool) {
+    function _isSame(IDocumentAnchor.Anchor memory held, Anchoring memory stated) private view returns (bool) {
+        (bool streamed, bytes32 in_) = streamHeld(stated.submitter, stated.id);
+        // A record knows 14 bits of its stream.
+        bool endsAlike = uint256(in_) % 2 ** 14 == uint256(stated.stream) % 2 ** 14;
+        return _hasSameTerms(held, stated) && streamed == stated.streamed && (!streamed || endsAlike);
+    }
+
+    function _hasSameTerms(IDocumentAnchor.Anchor memory held, Anchoring memory stated) private pure returns (bool) {
         uint256 word = DocumentTerms.unwrap(stated.terms);
-        return word == uint256(held.kind) * 2 ** 40 + held.expiry && held.count == stated.count
-            && held.streamed == (stated.stream != 0);
+        return word == uint256(held.kind) * 2 ** 40 + held.expiry && held.count == stated.count;
     }
 
     function _isBatchCall(bytes memory call) private view returns (bool) {
@@ -715,6 +749,7 @@ contract AnchorHandler is AnchorModel {
     }
 
     function _holdsLeaves(uint256 count, uint256 word, uint256 leaves) private pure returns (bool) {
+        word %= 2 ** 248;
         if (word >= 2 ** 24 || word * 256 >= count) return false;
         for (uint256 n = 0; n < 256; ++n) {
             if (leaves & (1 << n) != 0 && word * 256 + n >= count) return false;
@@ -739,9 +774,9 @@ contract AnchorHandler is AnchorModel {
             if (link.nextSubmitter == next.submitter && link.nextLeaf == next.id) return false;
         }
         IDocumentAnchor.Anchor memory held = recordOf(next.submitter, next.id);
-        if (held.anchoredAt == 0) return _isValid(next.terms) && _isFuture(next.terms);
-        held.streamed = false; // it may be in a stream or not
-        return _isSame(held, next);
+        if (!_isValid(next.terms) || !_isFuture(next.terms)) return false;
+        // If it is anchored, it may be in any stream or in none.
+        return held.anchoredAt == 0 || (held.revokedAt == 0 && _hasSameTerms(held, next));
     }
 
     function _entry(Act act) private view returns (Entry memory entry) {

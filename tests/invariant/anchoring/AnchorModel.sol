@@ -60,6 +60,7 @@ abstract contract AnchorModel is CommonBase {
         uint40 expiry; // Unix seconds
         uint40 signedAt; // Unix seconds
         uint32 count;
+        bytes32 stream; // if streamed
         uint256 word;
         uint256 leaves;
     }
@@ -86,7 +87,7 @@ abstract contract AnchorModel is CommonBase {
     uint256 public constant LEAVES = 8;
     uint256 public constant TREES = 4;
     uint256 public constant IDS = LEAVES + TREES;
-    uint256 public constant STREAMS = 2;
+    uint256 public constant STREAMS = 4;
     uint256 public constant ORGANIZATIONS = 3;
     uint256 internal constant LARGEST_TREE = 260; // leaves
 
@@ -196,7 +197,10 @@ abstract contract AnchorModel is CommonBase {
         return ids[i];
     }
 
+    /// @return Of the third stream zero; that of the fourth ends in the same 14 bits as that of the first.
     function stream(uint256 i) public pure returns (bytes32) {
+        if (i == 2) return 0;
+        if (i == 3) return bytes32(uint256(stream(0)) ^ (1 << 14));
         return keccak256(abi.encode("stream", i));
     }
 
@@ -290,6 +294,15 @@ abstract contract AnchorModel is CommonBase {
         }
     }
 
+    /// @return Whether it was anchored in a stream, and in which.
+    function streamHeld(address account, bytes32 id_) public view returns (bool, bytes32) {
+        Entry[] storage entries = history[account][id_];
+        for (uint256 i = 0; i < entries.length; ++i) {
+            if (entries[i].act == Act.Anchored) return (entries[i].streamed, entries[i].stream);
+        }
+        return (false, 0);
+    }
+
     function leavesRevoked(address account, bytes32 root, uint256 word) public view returns (uint256 leaves) {
         Entry[] storage entries = history[account][root];
         for (uint256 i = 0; i < entries.length; ++i) {
@@ -307,12 +320,12 @@ abstract contract AnchorModel is CommonBase {
         IDocumentAnchor.Anchor memory own = recordOf(document.submitter, document.leaf);
         IDocumentAnchor.Anchor memory held = own;
         bool known = own.anchoredAt != 0 && own.count == 0;
-        bool gone = false;
+        bool gone = own.revokedAt != 0 && own.count == 0; // by itself, which holds wherever it is shown
         if (document.root != 0) {
             held = recordOf(document.submitter, document.root);
             known = held.anchoredAt != 0 && document.index < held.count && genuine;
             uint256 leaves = leavesRevoked(document.submitter, document.root, document.index / 256);
-            gone = leaves & (1 << document.index % 256) != 0;
+            if (leaves & (1 << document.index % 256) != 0) gone = true;
         }
         if (!known) return (IDocumentAnchor.DocumentStatus.Unknown, 0);
         IDocumentAnchor.DocumentStatus status = IDocumentAnchor.DocumentStatus.Active;
@@ -338,7 +351,8 @@ abstract contract AnchorModel is CommonBase {
         return _isActiveKey(account) && organizationOf[account] == organizationOf[submitter_];
     }
 
-    function _mayActFor(address account, address submitter_) internal view returns (bool) {
+    /// @dev Who may revoke: the submitter may whatever became of its key.
+    function _mayRevokeFor(address account, address submitter_) internal view returns (bool) {
         return account == submitter_ || _isKeyOfSubmitter(account, submitter_);
     }
 
@@ -395,7 +409,7 @@ abstract contract AnchorModel is CommonBase {
             if (old == present) continue;
             _seenLeaves[i] = present;
             _require(old & ~present == 0, Rule.RevocationFinal, what);
-            _require(_mayActFor(caller, submitter_), Rule.Authority, what);
+            _require(_mayRevokeFor(caller, submitter_), Rule.Authority, what);
         }
     }
 
@@ -419,7 +433,7 @@ abstract contract AnchorModel is CommonBase {
     ) private {
         if (keccak256(abi.encode(old)) == keccak256(abi.encode(present))) return;
         address submitter_ = submitter(i / IDS);
-        bool ofOrganization = _mayActFor(caller, submitter_);
+        bool ofOrganization = _mayRevokeFor(caller, submitter_);
         if (old.anchoredAt != 0) {
             _require(keccak256(_stated(old)) == keccak256(_stated(present)), Rule.RecordFixed, what);
         } else if (present.anchoredAt != 0) {
@@ -433,7 +447,9 @@ abstract contract AnchorModel is CommonBase {
             _require(present.revokedAt == block.timestamp && old.anchoredAt != 0, Rule.RevocationFinal, what);
             _require(ofOrganization, Rule.Authority, what);
         }
-        if (old.superseded != present.superseded) _require(!old.superseded && ofOrganization, Rule.Authority, what);
+        if (old.superseded != present.superseded) {
+            _require(!old.superseded && _isKeyOfSubmitter(caller, submitter_), Rule.Authority, what);
+        }
         if (old.disputes != present.disputes) {
             bool one = present.disputes == old.disputes + 1 || present.disputes + 1 == old.disputes;
             _require(one, Rule.Disputant, what);
@@ -464,6 +480,10 @@ abstract contract AnchorModel is CommonBase {
                 "status ", ["Unknown", "Active", "Disputed", "Expired", "Superseded", "Revoked"][uint256(expected)]
             )
         ];
+        IDocumentAnchor.Anchor memory own = recordOf(document.submitter, document.leaf);
+        if (expected != IDocumentAnchor.DocumentStatus.Unknown && document.root != 0 && own.revokedAt != 0) {
+            ++reached[own.count == 0 ? "status Revoked by itself" : "status of a revoked root"];
+        }
         bool inForce =
             expected == IDocumentAnchor.DocumentStatus.Active || expected == IDocumentAnchor.DocumentStatus.Disputed;
         _require(anchors.isInForce(document) == inForce, Rule.Status, "in force");

@@ -134,6 +134,20 @@ contract AnchoringTest is AnchorFixture {
         assertEq(vm.getRecordedLogs().length, 0);
     }
 
+    function test_anchor_list_changes_nothing_if_repeated_after_its_expiry() external {
+        bytes32[] memory leaves = new bytes32[](1);
+        leaves[0] = LEAF;
+        vm.startPrank(doctor);
+        anchors.anchorList(leaves, _terms(0, START + 5));
+        vm.warp(START + 5);
+        vm.recordLogs();
+        assertEq(anchors.anchorList(leaves, _terms(0, START + 5)), 0);
+        assertEq(vm.getRecordedLogs().length, 0);
+        leaves[0] = OTHER_LEAF;
+        vm.expectRevert(abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorExpiryPast.selector, START + 5, START + 5));
+        anchors.anchorList(leaves, _terms(0, START + 5));
+    }
+
     function test_anchor_list_reverts_if_terms_are_invalid() external {
         DocumentTerms terms = DocumentTerms.wrap(type(uint256).max);
         vm.expectRevert(abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorInvalidTerms.selector, terms));
@@ -282,6 +296,27 @@ contract AnchoringTest is AnchorFixture {
         assertEq(anchors.anchorOf(wallet, LEAF).anchoredAt, START);
     }
 
+    /// @dev 64 bytes may be an ordinary key's or, as those of a passkey, for a wallet to judge.
+    function test_anchor_by_signature_takes_a_contract_wallets_64_bytes() external {
+        address wallet = address(new SigningWallet(abi.encode(IERC1271.isValidSignature.selector)));
+        bytes memory signature = abi.encodePacked(bytes32("x"), bytes32("y"));
+        bytes32 digest = _digest(anchoringMessage(LEAF, NO_TERMS, START, START));
+        vm.expectCall(wallet, abi.encodeCall(IERC1271.isValidSignature, (digest, signature)));
+        anchors.anchorBySignature(wallet, LEAF, NO_TERMS, START, START, signature);
+        assertEq(anchors.anchorOf(wallet, LEAF).anchoredAt, START);
+        _assertInvalid(address(new SigningWallet(abi.encode(bytes4(0)))), signature);
+        _assertInvalid(address(registry), signature);
+    }
+
+    /// @dev An account that delegates to code stays its key's, for 64 bytes, and its code's for any others.
+    function test_anchor_by_signature_takes_64_bytes_of_a_key_whose_account_has_code() external {
+        bytes memory signature = _compact(doctorSecret, _digest(anchoringMessage(LEAF, NO_TERMS, START, START)));
+        vm.etch(doctor, address(registry).code);
+        _assertInvalid(doctor, _signature(doctorSecret, _digest(anchoringMessage(LEAF, NO_TERMS, START, START))));
+        anchors.anchorBySignature(doctor, LEAF, NO_TERMS, START, START, signature);
+        assertEq(anchors.anchorOf(doctor, LEAF).signedAt, START);
+    }
+
     function test_anchor_by_signature_reverts_if_contract_wallet_disagrees() external {
         bytes4 magic = IERC1271.isValidSignature.selector;
         _assertInvalid(address(new SigningWallet(abi.encode(bytes4(0)))), "as it likes");
@@ -302,12 +337,13 @@ contract AnchoringTest is AnchorFixture {
     }
 
     function test_anchor_by_signature_reverts_if_signed_in_the_future() external {
-        bytes memory refusal =
-            abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorSignedInFuture.selector, START + 1, START);
-        vm.expectRevert(refusal);
-        anchors.anchorBySignature(doctor, LEAF, NO_TERMS, START + 1, START, "");
-        vm.expectRevert(refusal);
-        anchors.anchorBatchBySignature(doctor, ROOT, 1, NO_TERMS, START + 1, START, "");
+        _assertSigningTimeRefused(START + 1);
+        _assertSigningTimeRefused(type(uint40).max);
+    }
+
+    /// @dev Zero is what a record says that came by transaction.
+    function test_anchor_by_signature_reverts_if_signed_at_no_time() external {
+        _assertSigningTimeRefused(0);
     }
 
     function test_anchor_batch_by_signature_records_when_it_was_signed() external {
@@ -344,6 +380,17 @@ contract AnchoringTest is AnchorFixture {
     function _batch(address submitter) private {
         vm.prank(submitter);
         anchors.anchorBatch(ROOT, 3, NO_TERMS);
+    }
+
+    function _assertSigningTimeRefused(uint40 signedAt) private {
+        bytes memory refusal =
+            abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorInvalidSigningTime.selector, signedAt, START);
+        bytes32 digest = _digest(anchoringMessage(LEAF, NO_TERMS, signedAt, START));
+        vm.expectRevert(refusal);
+        anchors.anchorBySignature(doctor, LEAF, NO_TERMS, signedAt, START, _compact(doctorSecret, digest));
+        digest = _digest(batchAnchoringMessage(ROOT, 1, NO_TERMS, signedAt, START));
+        vm.expectRevert(refusal);
+        anchors.anchorBatchBySignature(doctor, ROOT, 1, NO_TERMS, signedAt, START, _compact(doctorSecret, digest));
     }
 
     function _assertInvalid(address submitter, bytes memory signature) private {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {stdError} from "forge-std/StdError.sol";
+
+import {AnchorRecords, AnchorSlot} from "../../../contracts/anchoring/AnchorRecord.sol";
 import {IDocumentAnchor} from "../../../contracts/anchoring/IDocumentAnchor.sol";
 import {IOrganizationRegistry} from "../../../contracts/identity/IOrganizationRegistry.sol";
 
@@ -170,6 +173,28 @@ contract OthersTest is AnchorFixture {
         anchors.nameParty(_single(doctor, OTHER_LEAF), stranger);
     }
 
+    function test_name_party_reverts_if_callers_key_is_no_more() external {
+        _retire(doctor);
+        _compromise(nurse);
+        _expectKeyRetired(doctor);
+        vm.prank(doctor);
+        anchors.nameParty(_single(doctor, LEAF), stranger);
+        _expectKeyCompromised(nurse);
+        vm.prank(nurse);
+        anchors.nameParty(_single(doctor, LEAF), stranger);
+        _anchor(stranger, LEAF);
+        _expectUnknownKey(stranger);
+        vm.prank(stranger);
+        anchors.nameParty(_single(stranger, LEAF), chemist);
+    }
+
+    function test_name_party_reverts_while_frozen() external {
+        _freezeClinic();
+        _expectFrozenClinic();
+        vm.prank(doctor);
+        anchors.nameParty(_single(doctor, LEAF), stranger);
+    }
+
     // ------------------------------------------------------------------ disputes
 
     function test_dispute_is_shown_until_it_is_withdrawn() external {
@@ -287,6 +312,25 @@ contract OthersTest is AnchorFixture {
         assertEq(anchors.disputeOf(doctor, LEAF, chemist).withdrawnAt, START);
     }
 
+    /// @dev The count of disputes has 24 bits, which a count brought there by hand shows.
+    function test_disputes_are_counted_to_the_last_of_24_bits() external {
+        AnchorSlot storage slot = AnchorRecords.slotOf(doctor, LEAF);
+        bytes32 place;
+        assembly {
+            place := slot.slot
+        }
+        uint256 held = uint256(vm.load(address(anchors), place));
+        vm.store(address(anchors), place, bytes32(held | ((2 ** 24 - 2) << 184)));
+        _dispute(chemist);
+        assertEq(anchors.anchorOf(doctor, LEAF).disputes, type(uint24).max);
+        vm.expectRevert(stdError.arithmeticError);
+        _dispute(nurse);
+        vm.prank(chemist);
+        anchors.withdrawDispute(doctor, LEAF);
+        assertEq(uint256(vm.load(address(anchors), place)), held | ((2 ** 24 - 2) << 184));
+        _dispute(nurse);
+    }
+
     // ------------------------------------------------------------------ answers
 
     function test_answer_dispute_leaves_it_standing() external {
@@ -329,6 +373,35 @@ contract OthersTest is AnchorFixture {
         _dispute(chemist);
         _expectNotSameOrganization(doctor, chemist);
         vm.prank(chemist);
+        anchors.answerDispute(doctor, LEAF, chemist, "reply");
+    }
+
+    function test_answer_dispute_reverts_if_callers_key_is_no_more() external {
+        _dispute(chemist);
+        _retire(doctor);
+        _compromise(nurse);
+        _expectKeyRetired(doctor);
+        vm.prank(doctor);
+        anchors.answerDispute(doctor, LEAF, chemist, "reply");
+        _expectKeyCompromised(nurse);
+        vm.prank(nurse);
+        anchors.answerDispute(doctor, LEAF, chemist, "reply");
+    }
+
+    function test_answer_dispute_reverts_if_nobody_knows_the_submitter() external {
+        _anchor(stranger, LEAF);
+        vm.prank(chemist);
+        anchors.dispute(_single(stranger, LEAF), WRONG, 0);
+        _expectUnknownKey(stranger);
+        vm.prank(stranger);
+        anchors.answerDispute(stranger, LEAF, chemist, "reply");
+    }
+
+    function test_answer_dispute_reverts_while_frozen() external {
+        _dispute(chemist);
+        _freezeClinic();
+        _expectFrozenClinic();
+        vm.prank(doctor);
         anchors.answerDispute(doctor, LEAF, chemist, "reply");
     }
 
@@ -439,9 +512,5 @@ contract OthersTest is AnchorFixture {
         vm.expectRevert(
             abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorNotTheSubject.selector, leaf, content, who)
         );
-    }
-
-    function _expectUnknownKey(address key) private {
-        vm.expectRevert(abi.encodeWithSelector(IOrganizationRegistry.OrganizationRegistryUnknownKey.selector, key));
     }
 }

@@ -125,6 +125,45 @@ contract RevocationTest is AnchorFixture {
         }
     }
 
+    /// @dev As its amendments and disputes, a document's own revocation holds wherever it is shown. The reverse cannot be
+    /// told on chain: by itself, a document does not name the batches that it is in.
+    function test_revoke_holds_in_every_batch_that_the_document_is_in() external {
+        bytes32[] memory leaves = _leaves(3);
+        _anchorBatch(doctor, leaves);
+        _anchor(doctor, leaves[1]);
+        vm.prank(doctor);
+        anchors.revoke(leaves[1], MISTAKE);
+        _assertStatus(_inBatch(doctor, leaves, 1), IDocumentAnchor.DocumentStatus.Revoked);
+        _assertStatus(_inBatch(doctor, leaves, 0), IDocumentAnchor.DocumentStatus.Active);
+        bytes32[] memory more = new bytes32[](2);
+        (more[0], more[1]) = (LEAF, leaves[1]);
+        _anchorBatch(doctor, more); // after the revocation
+        _assertStatus(_inBatch(doctor, more, 1), IDocumentAnchor.DocumentStatus.Revoked);
+        _anchorBatch(nurse, leaves);
+        _assertStatus(_inBatch(nurse, leaves, 1), IDocumentAnchor.DocumentStatus.Active);
+    }
+
+    function test_revoke_leaves_of_a_batch_leaves_the_document_by_itself() external {
+        bytes32[] memory leaves = _leaves(3);
+        bytes32 root = _anchorBatch(doctor, leaves);
+        _anchor(doctor, leaves[1]);
+        vm.prank(doctor);
+        anchors.revokeLeaves(root, 0, 2, MISTAKE);
+        _assertStatus(_inBatch(doctor, leaves, 1), IDocumentAnchor.DocumentStatus.Revoked);
+        _assertStatus(_single(doctor, leaves[1]), IDocumentAnchor.DocumentStatus.Active);
+    }
+
+    /// @dev A batch is revoked for its documents, not as a document of another batch.
+    function test_revoke_of_a_batch_leaves_its_root_as_a_document() external {
+        bytes32[] memory outer = new bytes32[](2);
+        (outer[0], outer[1]) = (_anchorBatch(doctor, _leaves(3)), LEAF);
+        _anchorBatch(doctor, outer);
+        vm.prank(doctor);
+        anchors.revoke(outer[0], ORDER);
+        _assertStatus(_inBatch(doctor, _leaves(3), 0), IDocumentAnchor.DocumentStatus.Revoked);
+        _assertStatus(_inBatch(doctor, outer, 0), IDocumentAnchor.DocumentStatus.Active);
+    }
+
     function test_revoke_works_for_a_retired_submitter() external {
         _anchor(doctor, LEAF);
         _retire(doctor);
@@ -233,6 +272,24 @@ contract RevocationTest is AnchorFixture {
         vm.startPrank(doctor);
         anchors.revokeLeaves(LEAF, 0, type(uint256).max, MISTAKE);
         assertEq(anchors.revokedLeavesOf(doctor, LEAF, 0), type(uint256).max);
+    }
+
+    /// @dev A word of 2^248 and more, which no leaf has, loses its highest byte: it names leaves of the same batch.
+    function test_revoke_leaves_takes_a_word_that_comes_round() external {
+        bytes32 root = _anchorBatch(doctor, _leaves(3));
+        vm.expectEmit(address(anchors));
+        emit IDocumentAnchor.LeavesRevoked(root, (uint256(1) << 160) | uint160(doctor), 1);
+        vm.prank(doctor);
+        anchors.revokeLeaves(root, 2 ** 248, 1, MISTAKE);
+        vm.expectEmit(address(anchors));
+        emit IDocumentAnchor.LeavesRevokedByOtherKey(doctor, root, nurse, 0, 2, MISTAKE);
+        vm.prank(nurse);
+        anchors.revokeLeavesOf(doctor, root, 2 ** 255, 2, MISTAKE);
+        assertEq(anchors.revokedLeavesOf(doctor, root, 0), 3);
+        assertEq(anchors.revokedLeavesOf(doctor, root, 2 ** 248), 0);
+        assertEq(anchors.revokedLeavesOf(doctor, root, 2 ** 255), 0);
+        _assertOutOfRange(root, 2 ** 248, 8, 3);
+        _assertOutOfRange(root, 2 ** 248 + 1, 1, 3);
     }
 
     function test_revoke_leaves_reverts_if_nothing_is_anchored() external {

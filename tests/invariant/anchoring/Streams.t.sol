@@ -13,7 +13,7 @@ import {AnchorFixture} from "./AnchorFixture.sol";
 /// | --------- | ---------------- | -------- | ------------------------ |
 /// | None      | by its submitter | no       | no                       |
 /// | Declared  | changes none     | yes      | by another key of theirs |
-/// | Continued | changes none     | no       | no                       |
+/// | Continued | no               | no       | no                       |
 contract StreamsTest is AnchorFixture {
     function test_declare_stream_begins_its_chain() external {
         bytes32 first = keccak256(
@@ -117,6 +117,59 @@ contract StreamsTest is AnchorFixture {
         anchors.anchor(LEAF, NO_TERMS);
     }
 
+    function test_anchor_in_stream_reverts_if_anchored_in_another() external {
+        bytes32 another = keccak256("another stream");
+        _declare();
+        vm.startPrank(doctor);
+        anchors.declareStream(another);
+        anchors.anchorInStream(STREAM, LEAF, NO_TERMS);
+        anchors.anchorBatchInStream(STREAM, OTHER_LEAF, 2, NO_TERMS);
+        bytes32 head = anchors.headOf(doctor, STREAM);
+        _expectAlreadyAnchored(LEAF);
+        anchors.anchorInStream(another, LEAF, NO_TERMS);
+        _expectAlreadyAnchored(LEAF); // declared or not
+        anchors.anchorInStream(keccak256("no stream"), LEAF, NO_TERMS);
+        _expectAlreadyAnchored(LEAF); // though it is another by the first of 14 bits alone
+        anchors.anchorInStream(bytes32(uint256(STREAM) ^ (1 << 13)), LEAF, NO_TERMS);
+        _expectAlreadyAnchored(OTHER_LEAF);
+        anchors.anchorBatchInStream(another, OTHER_LEAF, 2, NO_TERMS);
+        assertEq(anchors.headOf(doctor, STREAM), head);
+        assertEq(anchors.headOf(doctor, another), anchors.firstHeadOf(doctor, another));
+    }
+
+    /// @dev The limit of the 14 bits that a record has for its stream: then the second call changes nothing, instead of
+    /// being refused. It still extends no second chain.
+    function test_anchor_in_stream_takes_ids_that_end_alike_for_one() external {
+        bytes32 alike = bytes32(uint256(STREAM) ^ (1 << 14));
+        _declare();
+        vm.startPrank(doctor);
+        anchors.declareStream(alike);
+        anchors.anchorInStream(STREAM, LEAF, NO_TERMS);
+        vm.recordLogs();
+        anchors.anchorInStream(alike, LEAF, NO_TERMS);
+        assertEq(vm.getRecordedLogs().length, 0);
+        assertEq(anchors.headOf(doctor, alike), anchors.firstHeadOf(doctor, alike));
+    }
+
+    function test_stream_zero_is_a_stream_as_any_other() external {
+        bytes32[] memory leaves = _leaves(2);
+        vm.startPrank(doctor);
+        anchors.declareStream(0);
+        anchors.anchorListInStream(0, leaves, NO_TERMS);
+        anchors.anchorInStream(0, LEAF, NO_TERMS);
+        anchors.anchorBatchInStream(0, OTHER_LEAF, 3, NO_TERMS);
+        bytes32 head = _fold(anchors.firstHeadOf(doctor, 0), leaves, type(uint256).max);
+        head = keccak256(abi.encode(keccak256(abi.encode(head, LEAF)), OTHER_LEAF));
+        assertEq(anchors.headOf(doctor, 0), head);
+        assertTrue(anchors.anchorOf(doctor, leaves[1]).streamed);
+        _expectAlreadyAnchored(LEAF); // in a stream is not outside
+        anchors.anchor(LEAF, NO_TERMS);
+    }
+
+    function test_stream_zero_needs_declaration_as_any_other() external {
+        _assertRefused(doctor, 0);
+    }
+
     function test_anchor_in_stream_reverts_if_it_is_not_declared() external {
         _declare();
         _assertRefused(nurse, STREAM);
@@ -139,8 +192,17 @@ contract StreamsTest is AnchorFixture {
         anchors.anchorInStream(STREAM, OTHER_LEAF, NO_TERMS);
         assertEq(anchors.headOf(nurse, STREAM), keccak256(abi.encode(head, OTHER_LEAF)));
         vm.prank(doctor);
-        anchors.declareStream(STREAM); // changes nothing
+        _expectUnknownStream(doctor, STREAM); // declared again, it would begin anew
+        anchors.declareStream(STREAM);
         assertEq(anchors.headOf(doctor, STREAM), 0);
+    }
+
+    function test_continue_stream_reverts_if_callers_key_is_no_more() external {
+        _declare();
+        _retire(nurse);
+        _expectKeyRetired(nurse);
+        vm.prank(nurse);
+        anchors.continueStream(doctor, STREAM);
     }
 
     function test_continue_stream_works_for_a_retired_key() external {
@@ -194,9 +256,20 @@ contract StreamsTest is AnchorFixture {
         anchors.continueStream(doctor, STREAM);
     }
 
+    function testFuzz_anchor_in_stream_tells_streams_apart_by_their_last_bits(bytes32 stream, bytes32 other) external {
+        if (uint256(other) % 8 == 0) other = bytes32((uint256(other) >> 14 << 14) + uint256(stream) % 2 ** 14);
+        vm.startPrank(doctor);
+        anchors.declareStream(stream);
+        anchors.declareStream(other);
+        anchors.anchorInStream(stream, LEAF, NO_TERMS);
+        bytes32 head = anchors.headOf(doctor, other);
+        if (uint256(stream) % 2 ** 14 != uint256(other) % 2 ** 14) _expectAlreadyAnchored(LEAF);
+        anchors.anchorInStream(other, LEAF, NO_TERMS);
+        assertEq(anchors.headOf(doctor, other), head);
+    }
+
     /// @dev Every head is the fold of what was anchored, and another one if any of it is left out or moved.
     function testFuzz_head_commits_to_every_anchor(uint256 n, uint256 left, bytes32 stream) external {
-        vm.assume(stream != 0);
         n = bound(n, 1, 12);
         bytes32[] memory leaves = _leaves(n);
         vm.startPrank(doctor);
@@ -212,6 +285,12 @@ contract StreamsTest is AnchorFixture {
     }
 
     // ------------------------------------------------------------------ helpers
+
+    function _expectAlreadyAnchored(bytes32 id) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(IDocumentAnchor.DocumentAnchorAlreadyAnchored.selector, doctor, id, START)
+        );
+    }
 
     function _declare() private {
         vm.prank(doctor);

@@ -14,15 +14,16 @@ contract AnchoringSymbolicTest is Test {
     // ------------------------------------------------------------------ AnchorRecord
 
     /// @dev Every field of a record made by the library's own steps is read as it was given, and no other is touched.
+    /// @param stream The last 14 bits of a stream's id, and above them whether the record is in it.
     function check_record_is_read_as_made(
         uint40 time,
         uint56 terms,
         uint40 signedAt,
         uint32 count,
-        uint16 disputes,
+        uint24 disputes,
         uint8 reason,
         uint40 after_,
-        bool streamed,
+        uint16 stream,
         bool superseded,
         bool revoked
     ) public {
@@ -30,7 +31,7 @@ contract AnchoringSymbolicTest is Test {
         vm.assume(time != 0 && after_ >= time);
         vm.warp(time);
         AnchorRecord record = AnchorRecords.anchored(DocumentTerms.wrap(terms)).withCount(count).withSignedAt(signedAt);
-        if (streamed) record = record.inStream();
+        if (stream & 2 ** 14 != 0) record = record.inStream(bytes32(uint256(stream)));
         if (superseded) record = record.superseded();
         record = record.withDisputes(disputes);
         vm.warp(after_);
@@ -43,17 +44,18 @@ contract AnchoringSymbolicTest is Test {
         assertEq(held.kind, uint16(terms >> 40));
         assertEq(held.count, count);
         assertEq(held.disputes, disputes);
-        assertEq(held.streamed, streamed);
+        assertEq(held.streamed, stream & 2 ** 14 != 0);
         assertEq(held.superseded, superseded);
         assertEq(held.revokedAt, revoked ? after_ : 0);
         assertEq(uint8(held.revocationReason), revoked ? reason : 0);
+        assertEq((AnchorRecord.unwrap(record) >> 170) & (2 ** 14 - 1), held.streamed ? stream & (2 ** 14 - 1) : 0);
     }
 
-    /// @dev Nothing of a record is lost or made up: of a word with the unused bits zero, the fields give the word back.
+    /// @dev Nothing of a record is lost or made up: its fields give the word back, but for the last bits of its stream,
+    /// which are there to be compared only.
     function check_fields_give_the_record_back(uint256 word) public pure {
-        vm.assume((word >> 170) & (2 ** 22 - 1) == 0);
         vm.assume(uint8(word >> 208) <= uint8(type(IDocumentAnchor.RevocationReason).max));
-        assertEq(_pack(AnchorRecord.wrap(word).unpack()), word);
+        assertEq(_pack(AnchorRecord.wrap(word).unpack()), word & ~(uint256(2 ** 14 - 1) << 170));
     }
 
     function check_reads_agree_with_unpack(uint256 word) public pure {
@@ -74,7 +76,8 @@ contract AnchoringSymbolicTest is Test {
         bool same = uint40(word >> 40) == uint40(other >> 40) // expiry
             && uint16(word >> 80) == uint16(other >> 80) // kind
             && uint32(word >> 136) == uint32(other >> 136) // count
-            && (word >> 169) & 1 == (other >> 169) & 1; // streamed
+            && (word >> 169) & 1 == (other >> 169) & 1 // streamed
+            && (word >> 170) & (2 ** 14 - 1) == (other >> 170) & (2 ** 14 - 1); // the stream's last bits
         assertEq(AnchorRecord.wrap(word).statesAs(AnchorRecord.wrap(other)), same);
     }
 
@@ -86,14 +89,40 @@ contract AnchoringSymbolicTest is Test {
         assertEq(AnchorRecord.wrap(word).isStanding(), anchoredAt != 0 && revokedAt == 0);
     }
 
-    function check_disputes_change_only_their_bits(uint256 word, uint16 disputes) public pure {
+    function check_disputes_change_only_their_bits(uint256 word, uint24 disputes) public pure {
         uint256 changed = AnchorRecord.unwrap(AnchorRecord.wrap(word).withDisputes(disputes));
-        assertEq(uint16(changed >> 192), disputes);
-        assertEq((changed ^ word) & ~(uint256(0xffff) << 192), 0);
+        assertEq(uint24(changed >> 184), disputes);
+        assertEq((changed ^ word) & ~(uint256(0xffffff) << 184), 0);
+    }
+
+    /// @dev Of a record that is in no stream yet.
+    function check_stream_changes_only_its_bits(uint256 word, bytes32 stream) public pure {
+        vm.assume((word >> 169) & (2 ** 15 - 1) == 0);
+        uint256 changed = AnchorRecord.unwrap(AnchorRecord.wrap(word).inStream(stream));
+        assertEq((changed >> 169) & 1, 1);
+        assertEq((changed >> 170) & (2 ** 14 - 1), uint256(stream) & (2 ** 14 - 1));
+        assertEq((changed ^ word) & ~(uint256(2 ** 15 - 1) << 169), 0);
+    }
+
+    /// @dev The same record in two streams is the same if these end alike, and never the one in none.
+    function check_streams_are_told_apart_by_their_last_bits(uint256 word, bytes32 stream, bytes32 other) public pure {
+        vm.assume((word >> 169) & (2 ** 15 - 1) == 0);
+        AnchorRecord record = AnchorRecord.wrap(word);
+        bool alike = uint256(stream) & (2 ** 14 - 1) == uint256(other) & (2 ** 14 - 1);
+        assertEq(record.inStream(stream).statesAs(record.inStream(other)), alike);
+        assertFalse(record.inStream(stream).statesAs(record));
+    }
+
+    /// @dev What an amendment states of its successor: the stream that it is in, or none, and nothing else of its record.
+    function check_in_stream_of_takes_the_stream_alone(uint256 word, uint256 other) public pure {
+        vm.assume((word >> 169) & (2 ** 15 - 1) == 0);
+        uint256 changed = AnchorRecord.unwrap(AnchorRecord.wrap(word).inStreamOf(AnchorRecord.wrap(other)));
+        assertEq((changed >> 169) & (2 ** 15 - 1), (other >> 169) & (2 ** 15 - 1));
+        assertEq((changed ^ word) & ~(uint256(2 ** 15 - 1) << 169), 0);
     }
 
     /// @dev Marks of a document of a batch, and then its own anchor: both are there afterwards.
-    function check_anchor_keeps_the_marks(uint40 time, uint56 terms, uint16 disputes, bool superseded) public {
+    function check_anchor_keeps_the_marks(uint40 time, uint56 terms, uint24 disputes, bool superseded) public {
         vm.warp(time);
         AnchorRecord marks = AnchorRecord.wrap(0).withDisputes(disputes);
         if (superseded) marks = marks.superseded();
@@ -104,6 +133,7 @@ contract AnchoringSymbolicTest is Test {
         assertEq(record.isSuperseded(), superseded);
         assertEq(record.revokedAt(), 0);
         assertEq(record.count(), 0);
+        assertFalse(record.isStreamed());
     }
 
     // ------------------------------------------------------------------ where records are
@@ -179,23 +209,20 @@ contract AnchoringSymbolicTest is Test {
 
     // ------------------------------------------------------------------ the same, sampled
 
-    function testFuzz_record(uint40 time, uint56 terms, uint40 signedAt, uint32 count, uint16 disputes, uint8 seed)
+    function testFuzz_record(uint40 time, uint56 terms, uint40 signedAt, uint32 count, uint24 disputes, uint8 seed)
         external
     {
         uint8 reason = 1 + seed % uint8(type(IDocumentAnchor.RevocationReason).max);
         uint40 start = time == 0 ? 1 : time;
         uint40 end = start < type(uint40).max - seed ? start + seed : start;
-        bool streamed = seed & 32 != 0;
+        uint16 stream = uint16((uint256(seed) << 9) ^ (count % 2 ** 14));
         bool superseded = seed & 64 != 0;
         bool revoked = seed & 128 != 0;
-        check_record_is_read_as_made(
-            start, terms, signedAt, count, disputes, reason, end, streamed, superseded, revoked
-        );
+        check_record_is_read_as_made(start, terms, signedAt, count, disputes, reason, end, stream, superseded, revoked);
         check_anchor_keeps_the_marks(time, terms, disputes, superseded);
     }
 
-    function testFuzz_record_word(uint256 word, uint256 other, uint16 disputes) external pure {
-        word &= ~(uint256(2 ** 22 - 1) << 170);
+    function testFuzz_record_word(uint256 word, uint256 other, uint24 disputes) external pure {
         word &= ~(uint256(0xf8) << 208);
         if (uint8(word >> 208) == 7) word ^= uint256(1) << 208;
         check_fields_give_the_record_back(word);
@@ -203,6 +230,12 @@ contract AnchoringSymbolicTest is Test {
         check_states_as_compares_what_was_stated(word, other);
         check_states_as_compares_what_was_stated(word, word ^ (other & ~uint256(type(uint136).max >> 40 << 40)));
         check_disputes_change_only_their_bits(word, disputes);
+        uint256 nowhere = word & ~(uint256(2 ** 15 - 1) << 169);
+        bytes32 alike = bytes32((other >> 14 << 14) + word % 2 ** 14);
+        check_stream_changes_only_its_bits(nowhere, bytes32(other));
+        check_streams_are_told_apart_by_their_last_bits(nowhere, bytes32(word), bytes32(other));
+        check_streams_are_told_apart_by_their_last_bits(nowhere, bytes32(word), alike);
+        check_in_stream_of_takes_the_stream_alone(nowhere, other);
         uint40 revokedAt = uint40(word >> 216);
         if (revokedAt >= uint40(word)) check_standing_is_anchored_and_not_revoked(word);
         check_standing_is_anchored_and_not_revoked(word & type(uint216).max);
@@ -233,7 +266,7 @@ contract AnchoringSymbolicTest is Test {
         uint256 times = uint256(held.anchoredAt) + (uint256(held.expiry) << 40) + (uint256(held.kind) << 80)
             + (uint256(held.signedAt) << 96) + (uint256(held.revokedAt) << 216);
         uint256 rest = (uint256(held.count) << 136) + (held.superseded ? uint256(1) << 168 : 0)
-            + (held.streamed ? uint256(1) << 169 : 0) + (uint256(held.disputes) << 192)
+            + (held.streamed ? uint256(1) << 169 : 0) + (uint256(held.disputes) << 184)
             + (uint256(uint8(held.revocationReason)) << 208);
         return times + rest;
     }

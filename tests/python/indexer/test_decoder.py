@@ -20,6 +20,8 @@ TRANSACTION = "0x" + "ef" * 32
 
 
 def values_of(abi_type: str) -> st.SearchStrategy[Any]:
+    if abi_type.endswith("[]"):
+        return st.lists(values_of(abi_type[:-2]), max_size=5)
     if abi_type.startswith("uint"):
         return st.integers(0, 2 ** int(abi_type[4:]) - 1)
     if abi_type.startswith("bytes") and abi_type != "bytes":
