@@ -549,7 +549,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         (address submitter, bytes32 leaf, bytes32 root) = (document.submitter, document.leaf, document.root);
         AnchorRecord own = AnchorRecords.slotOf(submitter, leaf).record;
         AnchorRecord held = own;
-        bool revoked;
+        bool revoked = false;
         if (root != 0) {
             held = AnchorRecords.slotOf(submitter, root).record;
             if (!_isInBatch(document, held.count())) return (DocumentStatus.Unknown, 0);
@@ -598,6 +598,7 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
     }
 
     function _organizationOf(address key) private view returns (OrganizationId organization) {
+        // slither-disable-next-line unused-return
         (organization,) = _registry.organizationOf(key);
     }
 
@@ -618,10 +619,12 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
     function _isSignature(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
         if (signature.length == 64) {
             (bytes32 r, bytes32 vs) = (bytes32(signature[:32]), bytes32(signature[32:]));
+            // slither-disable-next-line unused-return
             (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, r, vs);
             if (recovered == signer && failure == ECDSA.RecoverError.NoError) return true;
         }
         if (signer.code.length == 0) {
+            // slither-disable-next-line unused-return
             (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signature);
             return recovered == signer && failure == ECDSA.RecoverError.NoError;
         }
