@@ -20,6 +20,9 @@ MAX_DEPTH = 128
 """How many objects and arrays may stand inside each other."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+"""A string, also one that does not end, or a bracket."""
+
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -42,15 +45,14 @@ def parse(content: bytes) -> Json:
         found = content[problem.start : problem.start + 1].hex()
         raise InvalidInput("content", f"0x{found}", f"is not UTF-8 at byte {problem.start}") from None
     try:
+        _check_depth(text)
         value: Json = json.loads(
             text, object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_no_number
         )
-        _check(value, 0)
+        _check(value)
     except json.JSONDecodeError as problem:
         place = f"line {problem.lineno} column {problem.colno}"
         raise InvalidInput("content", place, f"is not JSON: {problem.msg}") from None
-    except RecursionError:
-        raise _too_deep() from None
     return value
 
 
@@ -104,27 +106,32 @@ def _no_number(text: str) -> NoReturn:
     raise InvalidInput("number", text, "is not a JSON number")
 
 
-def _check(value: Json, depth: int) -> None:
+def _check_depth(text: str) -> None:
+    """Before `json` reads it, whose recursion ends the process where the limit is high: py-evm raises it."""
+    depth = 0
+    for token in TOKEN.finditer(text):
+        first = token[0][0]
+        if first in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InvalidInput("content", f"{MAX_DEPTH} levels", "are the most: this JSON is nested too deep")
+        elif first in "]}":
+            depth -= 1
+
+
+def _check(value: Json) -> None:
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, Mapping):
-        if depth == MAX_DEPTH:
-            raise _too_deep()
         for name, item in value.items():
             _check_text(name)
-            _check(item, depth + 1)
+            _check(item)
     elif isinstance(value, Sequence):
-        if depth == MAX_DEPTH:
-            raise _too_deep()
         for item in value:
-            _check(item, depth + 1)
+            _check(item)
 
 
 def _check_text(text: str) -> None:
     lone = SURROGATE.search(text)
     if lone:
         raise InvalidInput("string", f"\\u{ord(lone[0]):04x}", "is half of a surrogate pair, which UTF-8 cannot write")
-
-
-def _too_deep() -> InvalidInput:
-    return InvalidInput("content", f"more than {MAX_DEPTH} levels", "is nested too deep")

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import random
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,25 @@ def test_deep_nesting_is_refused_by_name(canonicalization: Canonicalization, lev
         text = '{"resourceType":"Basic","a":' + opening * levels + "1" + closing * levels + "}"
         with pytest.raises(InvalidInput, match="nested too deep"):
             canonical_bytes(canonicalization, text.encode())
+
+
+@pytest.mark.parametrize("canonicalization", [JCS, FHIR])
+def test_deep_nesting_is_refused_where_recursion_may_go_deep(
+    canonicalization: Canonicalization,
+) -> None:
+    """py-evm raises the limit when it is imported, and json's recursion would end the process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        with pytest.raises(InvalidInput, match="nested too deep"):
+            canonical_bytes(canonicalization, b'{"resourceType":"Basic","a":' + b"[" * 1_000_000)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_brackets_in_strings_nest_nothing() -> None:
+    text = '["' + "[{" * 1_000 + '\\"[' + '"]'
+    assert canonical_bytes(JCS, text.encode()).decode() == text
 
 
 def test_the_deepest_allowed_nesting() -> None:
