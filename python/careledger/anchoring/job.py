@@ -80,12 +80,12 @@ class Job:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with self._errors():
             self._file = sqlite3.connect(path, isolation_level=None, timeout=1)
-            self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._file.execute("PRAGMA journal_mode = TRUNCATE")
-            self._file.execute("PRAGMA synchronous = FULL")
-            self._file.execute("PRAGMA secure_delete = ON")
-            self._file.executescript(SCHEMA)
-        self._check({"format": FORMAT, **settings})
+        try:
+            self._prepare()
+            self._check({"format": FORMAT, **settings})
+        except BaseException:
+            self._file.close()  # with it goes its lock
+            raise
 
     def __enter__(self) -> Job:
         return self
@@ -195,6 +195,14 @@ class Job:
         raise InvalidInput("job", str(self.path), "has not finished this document's batch: run it again, then forget")
 
     # ------------------------------------------------------------------ inner
+
+    def _prepare(self) -> None:
+        with self._errors():
+            self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._file.execute("PRAGMA journal_mode = TRUNCATE")
+            self._file.execute("PRAGMA synchronous = FULL")
+            self._file.execute("PRAGMA secure_delete = ON")
+            self._file.executescript(SCHEMA)
 
     def _check(self, settings: dict[str, Any]) -> None:
         with self._transaction():

@@ -152,6 +152,8 @@ def test_a_killed_watch_goes_on(world: World, folder: Path, tmp_path: Path, watc
     watching.kill()
     watching.communicate()
     process = world.start("anchor", folder, "--watch", "--settle", "0", "--json")
-    wait_for(lambda: all(receipt(folder, f"{number}.txt").exists() for number in range(50)), process)
+    (folder / "later.txt").write_text(f"later {tmp_path}")  # its receipt says that this process is at work
+    names = ["later.txt", *(f"{number}.txt" for number in range(50))]
+    wait_for(lambda: all(receipt(folder, name).exists() for name in names), process)
     assert ended(process)[0] == 0
-    assert world.anchored_documents(since) == 50
+    assert world.anchored_documents(since) == 51
