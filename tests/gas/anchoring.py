@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from careledger.anchoring.messages import anchoring_message, batch_anchoring_message, compact_signature
 from eth_utils.crypto import keccak
 
 KIND = 3
@@ -65,53 +66,34 @@ def anchor_with_expiry(scene):
     return submit(scene, "anchor", LEAF, TERMS + DEADLINE)
 
 
-def by_signature(scene, submitter, function="anchorBySignature", compact=True, **named):
-    """What an ordinary key signs: an `Anchoring`, or with a count a `BatchAnchoring`."""
-    message = {**named, "terms": TERMS, "signedAt": scene.now(), "deadline": DEADLINE}
-    kinds = {"leaf": "bytes32", "root": "bytes32", "count": "uint32", "terms": "uint256"}
-    primary = "BatchAnchoring" if "count" in named else "Anchoring"
-    signature = scene.key.sign_typed_data(
-        {
-            "types": {
-                "EIP712Domain": [
-                    {"name": "name", "type": "string"},
-                    {"name": "version", "type": "string"},
-                    {"name": "chainId", "type": "uint256"},
-                    {"name": "verifyingContract", "type": "address"},
-                ],
-                primary: [{"name": name, "type": kinds.get(name, "uint40")} for name in message],
-            },
-            "primaryType": primary,
-            "domain": {
-                "name": "careledger DocumentAnchor",
-                "version": "1",
-                "chainId": scene.connection.chain_id,
-                "verifyingContract": scene.anchors.address,
-            },
-            "message": message,
-        }
-    )
-    if compact:  # EIP-2098
-        signature = signature[:32] + (int.from_bytes(signature[32:64], "big") | (signature[64] - 27) << 255).to_bytes(
-            32, "big"
-        )
-    return submit(scene, function, submitter, *message.values(), signature, signer=scene.other_key)
+def by_signature(scene, submitter, count=0, compact=True):
+    """What an ordinary key signs for a document or, with a count, for a batch."""
+    signed_at = scene.now()
+    place = (scene.connection.chain_id, scene.anchors.address)
+    said = ((ROOT, count) if count else (LEAF,)) + (TERMS, signed_at, DEADLINE)
+    as_text = ("0x" + said[0].hex(), *said[1:])
+    message = batch_anchoring_message(*place, *as_text) if count else anchoring_message(*place, *as_text)
+    signature = scene.key.sign_typed_data(message)
+    if compact:
+        signature = compact_signature(signature)
+    function = "anchorBatchBySignature" if count else "anchorBySignature"
+    return submit(scene, function, submitter, *said, signature, signer=scene.other_key)
 
 
 def anchor_by_signature(scene):
-    return by_signature(scene, scene.key.address, leaf=LEAF)
+    return by_signature(scene, scene.key.address)
 
 
 def anchor_by_signature_of_65_bytes(scene):
-    return by_signature(scene, scene.key.address, leaf=LEAF, compact=False)
+    return by_signature(scene, scene.key.address, compact=False)
 
 
 def anchor_by_signature_contract_wallet(scene):
-    return by_signature(scene, scene.deploy("ContractWallet", scene.key.address), leaf=LEAF, compact=False)
+    return by_signature(scene, scene.deploy("ContractWallet", scene.key.address), compact=False)
 
 
 def anchor_batch_by_signature(scene):
-    return by_signature(scene, scene.key.address, "anchorBatchBySignature", root=ROOT, count=1_000_000)
+    return by_signature(scene, scene.key.address, count=1_000_000)
 
 
 def members(scene):

@@ -16,21 +16,9 @@ from pathlib import Path
 import pytest
 from careledger.anchoring import Receipt
 from careledger.anchoring.job import Job
-from careledger.chain.development import Node
 from careledger.contract_events import BatchAnchored, DocumentAnchored, StreamExtended
 from careledger.errors import DatabaseError
-from cli.command_line import CommandLine
-from cli.document_world import HOSPITAL_SECOND, OUTSIDER, PATIENT, World, deploy
-
-
-@pytest.fixture(scope="module")
-def deployments(anvil_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return deploy(anvil_node, tmp_path_factory.mktemp("deployments"))
-
-
-@pytest.fixture
-def world(careledger: CommandLine, anvil_node: Node, deployments: Path) -> World:
-    return World(careledger, anvil_node.url, deployments)
+from cli.document_world import HOSPITAL_SECOND, OUTSIDER, PATIENT, World
 
 
 @pytest.fixture

@@ -15,16 +15,6 @@ from cli.command_line import CommandLine, Result
 from cli.document_world import SPONSOR, World, deploy
 
 
-@pytest.fixture(scope="module")
-def deployments(anvil_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return deploy(anvil_node, tmp_path_factory.mktemp("deployments"))
-
-
-@pytest.fixture
-def world(careledger: CommandLine, anvil_node: Node, deployments: Path) -> World:
-    return World(careledger, anvil_node.url, deployments)
-
-
 @pytest.fixture
 def letter(world: World, tmp_path: Path) -> Path:
     """A letter, anchored."""

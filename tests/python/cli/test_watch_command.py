@@ -20,16 +20,6 @@ from cli.document_world import World, deploy
 WAIT_SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def deployments(anvil_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return deploy(anvil_node, tmp_path_factory.mktemp("deployments"))
-
-
-@pytest.fixture
-def world(careledger: CommandLine, anvil_node: Node, deployments: Path) -> World:
-    return World(careledger, anvil_node.url, deployments)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
