@@ -20,6 +20,7 @@ from careledger.anchoring.messages import (
 from careledger.anchoring.origin import Origin, find_origin
 from careledger.anchoring.receipt import Batch, Receipt
 from careledger.anchoring.types import (
+    LEAVES_OF_A_WORD,
     NO_EXPIRY,
     ZERO_HASH,
     AmendmentReason,
@@ -49,8 +50,6 @@ __all__ = ["Documents", "SignedAnchoring"]
 
 ANCHOR_LIST_MOST = 600
 """Leaves of one list that fit under the gas cap of a transaction, 2**24, with room."""
-
-WORD_LEAVES = 256
 
 
 @dataclass(frozen=True)
@@ -274,7 +273,7 @@ class Documents:
         for index in indexes:
             if index < 0:
                 raise InvalidInput("index", str(index), "must be 0 or more")
-            masks[index // WORD_LEAVES] = masks.get(index // WORD_LEAVES, 0) | 1 << index % WORD_LEAVES
+            masks[index // LEAVES_OF_A_WORD] = masks.get(index // LEAVES_OF_A_WORD, 0) | 1 << index % LEAVES_OF_A_WORD
         own = account_address("submitter", submitter) == required(self._signer).address
         function, who = ("revokeLeaves", ()) if own else ("revokeLeavesOf", (submitter,))
         return [self._send(function, *who, root, word, mask, reason) for word, mask in sorted(masks.items())]
@@ -424,7 +423,7 @@ class Documents:
 
     def is_revoked(self, submitter: str, root: str, index: int, block: int | str = "latest") -> bool:
         """Whether the leaf at an index of a batch was revoked by itself. A batch may be revoked as a whole besides."""
-        word, bit = divmod(index, WORD_LEAVES)
+        word, bit = divmod(index, LEAVES_OF_A_WORD)
         account = account_address("submitter", submitter)
         return bool(self._anchors.read("revokedLeavesOf", account, root, word, block=block) >> bit & 1)
 

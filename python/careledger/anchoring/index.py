@@ -43,6 +43,7 @@ from careledger.anchoring.read_model import (
     Anchoring,
 )
 from careledger.anchoring.types import (
+    LEAVES_OF_A_WORD,
     ZERO_HASH,
     AmendmentReason,
     Anchor,
@@ -78,7 +79,6 @@ __all__ = [
     "StreamState",
 ]
 
-WORD_LEAVES = 256
 PAGE_ROWS = 1_000
 ROWS_WITH_MARKS = 250
 """So many anchors are read at once with what marks them."""
@@ -180,14 +180,14 @@ class DocumentIndex:
 
     def is_revoked(self, submitter: str, root: str, index: int) -> bool:
         """Whether the leaf at an index of a batch was revoked by itself. A batch may be revoked as a whole besides."""
-        word, bit = divmod(_index(index), WORD_LEAVES)
+        word, bit = divmod(_index(index), LEAVES_OF_A_WORD)
         return bool(self.revoked_leaves(submitter, root, word) >> bit & 1)
 
     def revocation_of_leaf(self, submitter: str, root: str, index: int) -> Recorded[LeafRevocation] | None:
         """The act that revoked the leaf at an index of a batch: by itself or with the batch, whichever came first; None
         if it is not revoked. Whether the batch has such a leaf is not looked at."""
         account, batch = account_address("submitter", submitter), _hash("root", root)
-        word, bit = divmod(_index(index), WORD_LEAVES)
+        word, bit = divmod(_index(index), LEAVES_OF_A_WORD)
         leaves = self._history(REVOKED_LEAVES, account, batch, word)
         acts = [
             (next((row for row in leaves if int(row["mask"], 16) >> bit & 1), None), "reason", False),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from careledger.anchoring.answers import Revocation
 from careledger.anchoring.receipt import Batch
 from careledger.anchoring.stamps import leaves_stamp
-from careledger.anchoring.types import RevocationReason
+from careledger.anchoring.types import LEAVES_OF_A_WORD, RevocationReason
 from careledger.chain.contract import Contract
 from careledger.contract_events import ContractEvent, LeavesRevoked, LeavesRevokedByOtherKey
 from careledger.errors import ContractError, NodeRefused, NotAContract
 
 __all__ = ["find_leaf_revocation"]
 
-LEAVES_OF_A_WORD = 256
 MOST_BLOCKS_READ = 1_000_000
 """How many blocks of logs are read, at most, of a node that has no old states to search."""
 

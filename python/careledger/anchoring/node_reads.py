@@ -12,6 +12,7 @@ from careledger.anchoring.answers import AsOf, Difference, Part, Succession, Who
 from careledger.anchoring.receipt import NO_ORGANIZATION, Receipt
 from careledger.anchoring.records import Records
 from careledger.anchoring.types import (
+    LEAVES_OF_A_WORD,
     AmendmentReason,
     Anchor,
     Countersignature,
@@ -28,7 +29,6 @@ from careledger.identity.types import KeyAtTime, Standing
 
 __all__ = ["Block", "NodeReads", "Stopped", "read_block"]
 
-LEAVES_OF_A_WORD = 256
 WORD = 32
 
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from careledger.anchoring.answers import Answer, AsOf, Difference, Revocation, Verification, claimed
 from careledger.anchoring.receipt import Receipt
 from careledger.anchoring.storage import record_slot, revoked_leaves_slot, status_of, unpack_record
-from careledger.anchoring.types import Anchor, DocumentStatus, Location
+from careledger.anchoring.types import LEAVES_OF_A_WORD, Anchor, DocumentStatus, Location
 
 __all__ = ["Records", "answer_by_records", "records_of"]
-
-LEAVES_OF_A_WORD = 256
 
 
 @dataclass(frozen=True, slots=True)

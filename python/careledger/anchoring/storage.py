@@ -8,11 +8,10 @@ from __future__ import annotations
 from tiny_keccak import keccak256
 
 from careledger.anchoring.merkle import verify
-from careledger.anchoring.types import ZERO_HASH, Anchor, DocumentStatus, Location, RevocationReason
+from careledger.anchoring.types import LEAVES_OF_A_WORD, ZERO_HASH, Anchor, DocumentStatus, Location, RevocationReason
 
 __all__ = ["record_slot", "revoked_leaves_slot", "slots_of", "status_of", "unpack_record"]
 
-LEAVES_OF_A_WORD = 256
 NAMESPACE = keccak256(b"careledger.anchoring.AnchorRecord")[:12]
 REVOKED_LEAVES_NAMESPACE = keccak256(b"careledger.anchoring.RevokedLeaves")[:9]
 WORD_NUMBER_LENGTH = 3

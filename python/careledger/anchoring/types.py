@@ -15,6 +15,7 @@ from careledger.contract_enums import AmendmentReason, DisputeReason, DocumentSt
 from careledger.errors import InvalidInput
 
 __all__ = [
+    "LEAVES_OF_A_WORD",
     "NO_EXPIRY",
     "ZERO_HASH",
     "AmendmentReason",
@@ -34,6 +35,9 @@ __all__ = [
 
 ZERO_HASH = "0x" + 64 * "0"
 NO_EXPIRY = 0
+LEAVES_OF_A_WORD = 256
+"""How many leaves of a batch are revoked together at most: the bits of one word of the contract's."""
+
 EXPIRY_BITS = 40
 KIND_LIMIT = 2**16
 TIME_LIMIT = 2**EXPIRY_BITS
