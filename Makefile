@@ -6,8 +6,8 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export MYPYPATH := $(CURDIR)/python:$(CURDIR)/tests/python
 PY := .venv/bin/python
-# Two workers by default: what a small CI machine has.
-WORKERS ?= 2
+# Twice the processors of a small CI machine: tests wait a good part of their time, for blocks and processes.
+WORKERS ?= 4
 
 .PHONY: help setup setup-analysis build demo check test test-full soak gas coverage docs lock clean
 

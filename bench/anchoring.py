@@ -32,7 +32,7 @@ from careledger.anchoring.types import DocumentKind, Terms
 from careledger.anchoring.verification import Answer, NodeChecker, OfflineChecker
 from careledger.anchoring.verification import verify as verify_document
 from careledger.chain.artifacts import artifact
-from careledger.chain.deployment.plan import ANCHOR
+from careledger.chain.deployment.suite import ANCHOR
 from careledger.chain.development import Node, development_signer
 from careledger.chain.outbox import Outbox
 from careledger.client import CareLedger

@@ -16,7 +16,7 @@ from ape import accounts
 from ape.api import AccountAPI, ProviderAPI, TestAccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 from careledger.chain.connection import Connection
-from careledger.chain.deployment import Deployer, suite_plan
+from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.development import find_anvil
 from careledger.cli.deploy import choose_parameters, report_progress
 from careledger.errors import CareLedgerError, MissingPrerequisite, SignerError
@@ -98,7 +98,7 @@ def cli(
     try:
         connection = Connection.open(str(getattr(provider, "http_uri", None) or provider.connection_str))
         signer = ApeSigner(ape_account(account, provider), provider)
-        parameters = choose_parameters(connection, deployments, signer.address, {**told, **delays})
+        parameters = choose_parameters(Parameters, "", connection, deployments, signer.address, {**told, **delays})
         plan = suite_plan(parameters)
         deployer = Deployer(
             connection,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import keyword
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ os.environ["SOLCX_BINARY_PATH"] = str(ROOT / ".solc")
 
 import solcx  # noqa: E402  (reads the variable above when imported)
 from eth_utils.abi import (  # noqa: E402
+    collapse_if_tuple,
     event_signature_to_log_topic,
     function_signature_to_4byte_selector,
 )
@@ -43,21 +45,48 @@ ENUMS = {
         "AmendmentReason",
         "DisputeReason",
     ],
+    "contracts/authorization/BenefitRule.sol": ["Coverage", "Pricing"],
+    "contracts/authorization/ClaimRecord.sol": ["ClaimStatus", "Finding"],
+    "contracts/authorization/IAuthorizationRecords.sol": ["LineStatus", "AppealStatus", "Action", "Basis"],
+    "contracts/authorization/ICoveragePolicy.sol": ["VersionStatus"],
     "contracts/identity/IOrganizationRegistry.sol": ["Standing", "KeyStatus", "Reason"],
     "contracts/identity/Roles.sol": ["MemberRole"],
+    "contracts/serialization/IColdChain.sol": ["Curve"],
+    "contracts/serialization/ICustody.sol": ["ContainerState"],
+    "contracts/serialization/ILotRegistry.sol": ["RecallClass", "RecallReason", "PackFinding"],
+    "contracts/serialization/LotTerms.sol": ["LotKind"],
+    "contracts/serialization/IServiceHistory.sol": ["ServiceKind"],
+    "contracts/serialization/IPurchaseEscrow.sol": ["OrderStatus"],
+    "contracts/serialization/UnitCells.sol": ["UnitStatus"],
 }
 
 # What the wheel carries: contracts that careledger deploys, and interfaces that it calls.
 PUBLISHED = [
     "AccessManager",
+    "AuthorizationDesk",
+    "AuthorizationIntake",
+    "ClaimSettlement",
+    "ColdChain",
+    "CoveragePolicy",
+    "Custody",
     "DocumentAnchor",
     "Haltable",
+    "InsurerVault",
+    "LotRegistry",
     "OrganizationRegistry",
+    "PriorAuthorization",
+    "PurchaseEscrow",
     "RehearsalLedger",
     "RehearsalWork",
     "Replaceable",
+    "ReviewPanel",
+    "ServiceHistory",
     "SingleWriter",
+    "UnitLedger",
 ]
+
+# Carried too, for the demo: a token that anybody makes. Its errors and events are nobody's to catch.
+CARRIED = ["StableToken"]
 
 # OpenZeppelin documents these for Solidity programmers; this is what they mean to who made the call.
 LIBRARY_NOTICES = {
@@ -94,34 +123,56 @@ def sources() -> dict[str, dict[str, str]]:
     return dict(sorted(found.items()))
 
 
+def compiled(found: dict[str, dict[str, str]], settings: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's output for sources. Raises SystemExit with its errors, as it words them: solcx would show all that
+    went in and came out."""
+    standard_json = {"language": "Solidity", "sources": found, "settings": settings}
+    try:
+        output: dict[str, Any] = solcx.compile_standard(standard_json, solc_version=SOLC_VERSION)
+    except solcx.exceptions.SolcError as error:
+        errors = [one["formattedMessage"] for one in error.error_dict or [] if one["severity"] == "error"]
+        raise SystemExit("\n".join(errors) or f"build: {error.message}: {error.stderr_data or ''}") from None
+    return output
+
+
 def compile_all() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """Compiles; returns the outputs by contract name, and the syntax trees of the enums that callers see."""
-    output = solcx.compile_standard(
+    """Compiles; returns the outputs by contract name, and the syntax trees of the enums that callers see. Instead of
+    the numbers of its immutables, a contract has their names."""
+    output = compiled(
+        sources(),
         {
-            "language": "Solidity",
-            "sources": sources(),
-            "settings": {
-                "optimizer": {"enabled": True, "runs": 10000},
-                "evmVersion": "shanghai",
-                "remappings": [f"@openzeppelin/contracts={LIBRARY}"],
-                "outputSelection": {
-                    **{source: {"": ["ast"]} for source in ENUMS},
-                    "*": {
-                        "*": [
-                            "abi",
-                            "userdoc",
-                            "evm.bytecode.object",
-                            "evm.deployedBytecode.object",
-                            "evm.deployedBytecode.immutableReferences",
-                            "evm.methodIdentifiers",
-                        ]
-                    },
+            "optimizer": {"enabled": True, "runs": 10000},
+            "evmVersion": "shanghai",
+            "remappings": [f"@openzeppelin/contracts={LIBRARY}"],
+            "outputSelection": {
+                "*": {
+                    "": ["ast"],
+                    "*": [
+                        "abi",
+                        "userdoc",
+                        "evm.bytecode.object",
+                        "evm.deployedBytecode.object",
+                        "evm.deployedBytecode.immutableReferences",
+                        "evm.methodIdentifiers",
+                    ],
                 },
             },
         },
-        solc_version=SOLC_VERSION,
     )
     contracts = {name: item for source in output["contracts"].values() for name, item in source.items()}
+    names = {
+        str(node["id"]): node["name"]
+        for source in output["sources"].values()
+        for contract in source["ast"]["nodes"]
+        for node in contract.get("nodes", [])
+        if node.get("mutability") == "immutable"
+    }
+    for contract in contracts.values():
+        deployed = contract["evm"]["deployedBytecode"]
+        named = [(names[number], spans) for number, spans in deployed.get("immutableReferences", {}).items()]
+        deployed["immutableReferences"] = dict(sorted(named))
+        if len(named) != len(deployed["immutableReferences"]):
+            raise SystemExit(f"build: two immutables of one name: {sorted(name for name, _ in named)}")
     enums = [
         node
         for source, names in ENUMS.items()
@@ -145,16 +196,16 @@ def enum_nodes(tree: dict[str, Any]) -> list[dict[str, Any]]:
 def artifact(name: str, contract: dict[str, Any]) -> dict[str, Any]:
     """What the wheel carries of one contract."""
     deployed = contract["evm"]["deployedBytecode"]
-    spans = [
-        [span["start"], span["length"]] for group in deployed.get("immutableReferences", {}).values() for span in group
-    ]
     return {
         "contractName": name,
         "compiler": f"solc {SOLC_VERSION}, optimizer 10000 runs, evm shanghai",
         "abi": contract["abi"],
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + deployed["object"],
-        "immutableSpans": sorted(spans),
+        "immutables": {
+            name: sorted([span["start"], span["length"]] for span in spans)
+            for name, spans in deployed["immutableReferences"].items()
+        },
     }
 
 
@@ -166,13 +217,13 @@ def declared(contracts: dict[str, dict[str, Any]], kind: str) -> dict[str, tuple
         for entry in contract["abi"]:
             if entry["type"] != kind:
                 continue
-            signature = f"{entry['name']}({','.join(field['type'] for field in entry['inputs'])})"
+            signature = f"{entry['name']}({','.join(map(collapse_if_tuple, entry['inputs']))})"
             notice = notices.get(signature, {})
             if isinstance(notice, list):
                 notice = next((text for text in notice if "notice" in text), {})
             found[signature] = (
                 entry["name"],
-                entry["inputs"],
+                flattened(entry["inputs"]),
                 (LIBRARY_NOTICES.get(entry["name"]) or notice.get("notice", "")).strip(),
             )
     names = [name for name, _, _ in found.values()]
@@ -180,6 +231,30 @@ def declared(contracts: dict[str, dict[str, Any]], kind: str) -> dict[str, tuple
     if twice:
         raise SystemExit(f"build: one {kind} name with two signatures: {', '.join(twice)}")
     return dict(sorted(found.items()))
+
+
+def flattened(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An error's or event's values, with the fields of a struct in its place: they are encoded alike.
+
+    Where two have one name, that of the later one's struct goes before it.
+    """
+    found: list[dict[str, Any]] = []
+    for field in inputs:
+        parts = field.get("components")
+        if parts is None:
+            found.append(field)
+            continue
+        if field["type"] != "tuple" or any(part["type"].endswith(("]", "string", "bytes")) for part in parts):
+            raise SystemExit(
+                f"build: {field['name']} is of no fixed size; an event or error takes only structs that are"
+            )
+        known = {other["name"] for other in found}
+        for part in flattened(parts):
+            name = part["name"]
+            if name in known:
+                name = field["name"] + name[0].upper() + name[1:]
+            found.append({**part, "name": name, "indexed": field.get("indexed", False)})
+    return found
 
 
 def module(doc: str, imports: list[str], names: list[str], body: list[str], path: Path) -> str:
@@ -238,7 +313,8 @@ def enum_module(nodes: list[dict[str, Any]]) -> str:
 
 
 def snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+    spelled = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+    return f"{spelled}_" if keyword.iskeyword(spelled) else spelled
 
 
 def error_module(contracts: dict[str, dict[str, Any]]) -> str:
@@ -320,7 +396,8 @@ def python_type(solidity: str) -> str:
 def main() -> int:
     contracts, enums = compile_all()
     wanted = {
-        ABI_DIR / f"{name}.json": json.dumps(artifact(name, contracts[name]), indent=1) + "\n" for name in PUBLISHED
+        ABI_DIR / f"{name}.json": json.dumps(artifact(name, contracts[name]), indent=1) + "\n"
+        for name in (*PUBLISHED, *CARRIED)
     }
     wanted[ENUMS_FILE] = enum_module(enums)
     wanted[ERRORS_FILE] = error_module(contracts)

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # The inner loop. Quiet where all is well.
+#   tools/check.sh           formats, lints, types, stale files, quick tests
+#   tools/check.sh static    without the tests, for who runs all of them after it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 step() {
@@ -21,6 +23,9 @@ step 'forge fmt' forge fmt --check contracts tests/invariant
 step 'solhint' npx --no-install solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
 step 'committed ABI is fresh' .venv/bin/python tools/build.py --check
 step 'generated docs are fresh' .venv/bin/python tools/docs.py --check
+if [ "${1:-}" = static ]; then
+  exit
+fi
 step 'contracts: unit tests' forge test --no-match-test 'invariant_|test_handler'
 step 'client: unit tests' .venv/bin/python -m pytest -q -x -m 'not full' tests/python/test_public_names.py \
   tests/python/chain/test_{values,artifacts,reverts}.py tests/python/identity/test_identifiers.py tests/contracts/test_trees.py

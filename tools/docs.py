@@ -18,6 +18,7 @@ import careledger
 import typer
 from careledger import cli
 from careledger.chain.artifacts import artifact, artifact_names
+from careledger.cli.program import COMMANDS, program
 from careledger.contract_errors import BY_SELECTOR
 from careledger.errors import CareLedgerError, ContractError
 from typer.main import get_command
@@ -145,7 +146,7 @@ def cli_page() -> str:
         "Exit codes and error types are in [errors.md](errors.md). An option with an environment variable can be set",
         "there instead. A secret is never an option.",
     ]
-    root: Any = get_command(cli.app)
+    root: Any = get_command(program([command.name for command in COMMANDS]))
     for path, command in commands(root, (PROGRAM,)):
         text += ["", f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}", "", unwrapped(command.help or "")]
         text += usage(path, command)

@@ -6,7 +6,8 @@
 
 `tests/gas/<domain>.py` lists a domain's operations in `OPERATIONS`: pairs of a name and a function that gets a `Scene`,
 prepares what the operation needs and returns its gas. Each starts from the freshly deployed suite, so that none
-depends on another. Keys, names and block times are fixed, so the numbers are the same in every run.
+depends on another. What all operations of a domain need, and takes long, may be in its `prepare`, a function that gets
+the `Scene` before them. Keys, names and block times are fixed, so the numbers are the same in every run.
 """
 
 from __future__ import annotations
@@ -14,21 +15,28 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from careledger.authorization.deployment import PayerParameters, publications
+from careledger.authorization.payer import Payer, find_payer
 from careledger.chain.artifacts import artifact, artifact_names
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
 from careledger.chain.deployment.deployer import Progress
-from careledger.chain.deployment.plan import ANCHOR, MANAGER, REGISTRY
+from careledger.chain.deployment.plan import MANAGER
+from careledger.chain.deployment.suite import ANCHOR, REGISTRY
 from careledger.chain.development import Node, development_signer
 from careledger.chain.signers import Signer
+from careledger.chain.signers.local import LocalSigner
 from careledger.chain.values import encode_call
 from careledger.identity import Admission, MemberRole, Organizations, Reason
+from eth_account import Account
+from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.table import Table
 from web3.types import RPCEndpoint
@@ -49,18 +57,53 @@ DEPLOYMENT_SECONDS = 3600
 BLOCK_SECONDS = 12
 SCHEDULE_SECONDS = 2 * 24 * 3600
 GAS = 16_000_000
+GAS_PRICE_WEI = 100 * 10**9
 ADMITTED_UNTIL = 2_000_000_000
 """Unix seconds."""
+
+INSURER = "northstar-insurance"
+TOKENS = 10**15
+"""Minor units that the insurer's controller has: a thousand million of a token with six decimals."""
 
 
 Operation = tuple[str, Callable[["Scene"], int]]
 
 
+@dataclass(frozen=True)
+class Domain:
+    """A domain's operations, and what they all start from."""
+
+    operations: list[Operation]
+    prepare: Callable[[Scene], None]
+
+
+@dataclass(frozen=True)
+class PayerScene:
+    """An insurer's freshly deployed contracts, open and published, with the plan's own delays.
+
+    `contracts` are as `CareLedger.payer` finds them. The admin, policy administrator, guardian and controller are the
+    scene's. `key`, `reviewer` and `second_reviewer` are keys of the insurer; nobody is appointed yet. The controller
+    holds `TOKENS` of the `token`, and lets the vault take them.
+    """
+
+    contracts: Payer
+    token: str
+    medical_director: Signer
+    treasurer: Signer
+    key: Signer
+    reviewer: Signer
+    second_reviewer: Signer
+    deployment_gas: dict[str, int]
+
+
 class Scene:
     """The freshly deployed suite on a fixed chain, with the plan's own delays and one account for each role.
 
-    Attributes: `connection`, `manager`, `registry`, `anchors`, `deployment_gas` (step -> gas), and the signers.
+    Attributes: `connection`, `manager`, `registry`, `anchors`, `deployment_gas` (step -> gas), and the signers; and
+    `payer`, once `deploy_payer` was called.
     """
+
+    payer: PayerScene
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -81,7 +124,7 @@ class Scene:
             policy_administrator=self.policy_administrator.address,
             guardian=self.guardian.address,
         )
-        deployment = Deployer(connection, self.admin, suite_plan(parameters), report=self._keep).run()
+        deployment = Deployer(connection, self.admin, suite_plan(parameters), report=keep(self.deployment_gas)).run()
         self.manager = Contract(connection, MANAGER, deployment.addresses[MANAGER])
         self.registry = Contract(connection, REGISTRY, deployment.addresses[REGISTRY])
         self.anchors = Contract(connection, ANCHOR, deployment.addresses[ANCHOR])
@@ -93,8 +136,9 @@ class Scene:
         return self.transact(signer, contract.address, contract.encode(function, *arguments)).gas_used
 
     def schedule(self, contract: Contract, signer: Signer, function: str, *arguments: Any) -> int:
-        """The gas of scheduling a call; waits until it may be made."""
-        used = self.send(self.manager, signer, "schedule", contract.address, contract.encode(function, *arguments), 0)
+        """The gas of scheduling a call of a contract that a manager rules; waits until it may be made."""
+        manager = Contract(self.connection, MANAGER, contract.read("authority"))
+        used = self.send(manager, signer, "schedule", contract.address, contract.encode(function, *arguments), 0)
         self.wait(SCHEDULE_SECONDS)
         return used
 
@@ -105,7 +149,7 @@ class Scene:
             "chainId": self.connection.chain_id,
             "nonce": self.connection.nonce(signer.address),
             "gas": GAS,
-            "gasPrice": 2 * self.connection.fee_per_gas_wei(),
+            "gasPrice": GAS_PRICE_WEI,
             "value": 0,
             "data": data,
             **({} if to is None else {"to": to}),
@@ -146,14 +190,49 @@ class Scene:
         data = self.encode("ReadProbe", "gasOf", contract.address, contract.encode(function, *arguments))
         return int.from_bytes(self.connection.call(probe, data), "big")
 
-    def admit(self, name: str, *keys: Signer) -> None:
+    def deploy_payer(self) -> None:
+        """Admits an insurer and deploys its contracts, as `payer`; for a domain's `prepare`."""
+        director, treasurer, key, reviewer, second_reviewer = map(
+            self.further_signer, ("medical director", "treasurer", "insurer key", "reviewer", "second reviewer")
+        )
+        self.admit(INSURER, key, reviewer, second_reviewer, roles=(MemberRole.PAYER,))
+        token = self.deploy("StableToken")
+        self.transact(self.admin, token, self.encode("StableToken", "mint", self.controller.address, TOKENS))
+        parameters = PayerParameters(
+            insurer=INSURER,
+            token=token,
+            registry=self.registry.address,
+            anchors=self.anchors.address,
+            admin=self.admin.address,
+            policy_administrator=self.policy_administrator.address,
+            guardian=self.guardian.address,
+            medical_director=director.address,
+            treasurer=treasurer.address,
+        )
+        gas: dict[str, int] = {}
+        deployer = Deployer(self.connection, self.admin, parameters.plan(), report=keep(gas))
+        deployment = deployer.run()
+        deployer.carry_out(publications(self.connection, deployment).values(), self.controller)
+        contracts = find_payer(self.connection, Organizations(self.registry, 0, None), INSURER, 0)
+        approval = self.encode("StableToken", "approve", contracts.vault.address, TOKENS)
+        self.transact(self.controller, token, approval)
+        self.payer = PayerScene(contracts, token, director, treasurer, key, reviewer, second_reviewer, gas)
+        self.wait(START + 2 * DEPLOYMENT_SECONDS - self.now())
+
+    def further_signer(self, name: str) -> Signer:
+        """A signer beyond those that the node funds, with ether; the same for the same name."""
+        signer = LocalSigner(Account.from_key(keccak(text=f"a signer for measurements: {name}")))
+        self.request("anvil_setBalance", [signer.address, hex(10**20)])
+        return signer
+
+    def admit(self, name: str, *keys: Signer, roles: Iterable[MemberRole] = (MemberRole.PROVIDER,)) -> None:
         """Admits an organization with some keys."""
         as_registrar = Organizations(self.registry, 0, self.registrar)
         as_registrar.admit(
             Admission(
                 name,
                 self.controller.address,
-                frozenset({MemberRole.PROVIDER}),
+                frozenset(roles),
                 ADMITTED_UNTIL,
                 reason=Reason.APPLICATION,
             )
@@ -166,14 +245,20 @@ class Scene:
         """One of Anvil's own calls."""
         return self.connection.web3.manager.request_blocking(RPCEndpoint(method), parameters)
 
-    def _keep(self, progress: Progress) -> None:
+
+def keep(gas: dict[str, int]) -> Callable[[Progress], None]:
+    """Notes the gas of each step of a deployment."""
+
+    def report(progress: Progress) -> None:
         if progress.receipt is not None:
-            self.deployment_gas[progress.subject] = progress.receipt.gas_used
+            gas[progress.subject] = progress.receipt.gas_used
+
+    return report
 
 
 @cache
 def testing_contract(name: str) -> dict[str, Any]:
-    """A contract of contracts/testing, compiled like the others; the wheel carries none of them."""
+    """A contract of contracts/testing, compiled like the others; of them the wheel carries `StableToken` alone."""
     return _testing_contracts()[name]
 
 
@@ -197,9 +282,9 @@ def _testing_contracts() -> dict[str, dict[str, Any]]:
     return {name: contract for path in wanted for name, contract in output["contracts"][path].items()}
 
 
-def domains() -> dict[str, list[Operation]]:
-    """The operations of each domain, by the name of its file in tests/gas."""
-    found: dict[str, list[Operation]] = {}
+def domains() -> dict[str, Domain]:
+    """The domains by the names of their files in tests/gas."""
+    found: dict[str, Domain] = {}
     for path in sorted(FOLDER.glob("*.py")):
         if path.name.startswith(("test_", "__")):
             continue
@@ -208,7 +293,7 @@ def domains() -> dict[str, list[Operation]]:
             raise SystemExit(f"gas: cannot load {path}")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        found[path.stem] = module.OPERATIONS
+        found[path.stem] = Domain(module.OPERATIONS, getattr(module, "prepare", lambda _: None))
     return found
 
 
@@ -217,11 +302,14 @@ def measure() -> dict[str, int]:
     measured = {f"size.{name}": len(artifact(name).runtime) for name in artifact_names() if artifact(name).runtime}
     with Node(options=("--timestamp", str(START), "--block-base-fee-per-gas", "1000000000")) as node:
         scene = Scene(node.connect())
-        for domain, operations in domains().items():
-            for name, operation in operations:
-                snapshot = scene.request("evm_snapshot", [])
-                measured[f"{domain}.{name}"] = operation(scene)
-                scene.request("evm_revert", [snapshot])
+        for name, domain in domains().items():
+            fresh = scene.request("evm_snapshot", [])
+            domain.prepare(scene)
+            for operation, measured_gas in domain.operations:
+                prepared = scene.request("evm_snapshot", [])
+                measured[f"{name}.{operation}"] = measured_gas(scene)
+                scene.request("evm_revert", [prepared])
+            scene.request("evm_revert", [fresh])
     return dict(sorted(measured.items()))
 
 

@@ -18,13 +18,18 @@ from alembic.autogenerate import api
 from alembic.migration import MigrationContext
 from alembic.operations.ops import UpgradeOps
 from alembic.script import ScriptDirectory
-from careledger.chain.database import Component, Database
+from careledger.chain.database import PACKAGES, Component, Database
 from careledger.chain.indexer.tables import Schema
-from careledger.chain.outbox.tables import METADATA
+from careledger.chain.outbox import tables as outbox
+from careledger.gateway import tables as gateway
 from sqlalchemy import MetaData
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPONENTS: dict[Component, MetaData] = {"indexer": Schema().metadata, "outbox": METADATA}
+COMPONENTS: dict[Component, MetaData] = {
+    "indexer": Schema().metadata,
+    "outbox": outbox.METADATA,
+    "gateway": gateway.METADATA,
+}
 
 FILE = '''"""{title}."""
 
@@ -65,7 +70,7 @@ def difference(url: str, component: Component, metadata: MetaData) -> UpgradeOps
 
 def write(component: Component, title: str) -> Path | None:
     """The path of the new revision's file; None if there is nothing to do."""
-    folder = ROOT / "python" / "careledger" / "chain" / component / "migrations"
+    folder = ROOT.joinpath("python", *PACKAGES[component].split("."), "migrations")
     with tempfile.TemporaryDirectory() as scratch:
         found = difference(f"sqlite:///{scratch}/empty.db", component, COMPONENTS[component])
     if found.is_empty():

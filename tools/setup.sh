@@ -53,7 +53,16 @@ set_up_node() {
   else
     ln -sfn ../tools/solc.js ".solc/solc-v$SOLC_VERSION"
   fi
+  unpack_chromium
   echo "$print" >"$stamp"
+}
+
+# The browser for the console's tests, out of its package. Where there is no such package, the tests look on PATH.
+unpack_chromium() {
+  [ -d node_modules/@sparticuz/chromium ] || return 0
+  rm -rf .chromium && mkdir .chromium
+  TMPDIR="$PWD/.chromium" node --input-type=module \
+    -e 'await (await import("@sparticuz/chromium")).default.executablePath()'
 }
 
 # Arguments: venv folder, hashed requirements file.

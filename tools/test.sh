@@ -10,11 +10,13 @@ started=$SECONDS
 if [ "${1:-}" = full ]; then
   export FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=32 FOUNDRY_INVARIANT_DEPTH=200
   full=(--full)
+  deadline=6h
 else
   full=()
+  deadline=60m
 fi
 
-tools/check.sh
+tools/check.sh static
 
 contracts_lane() {
   forge test --summary
@@ -22,8 +24,11 @@ contracts_lane() {
   .venv/bin/python tools/analyze.py
 }
 
+# In the order of collection, which tests/conftest.py has begin with what takes longest. A test that hangs fails by its
+# own limit (pyproject.toml); a run that hangs is interrupted, and says how far it came.
 python_lane() {
-  .venv/bin/python -m pytest -q -n "${WORKERS:-2}" --dist loadfile "${full[@]}"
+  timeout --foreground --signal=INT --kill-after=2m "$deadline" \
+    .venv/bin/python -m pytest -q -n "${WORKERS:-4}" --dist loadfile --no-loadscope-reorder "${full[@]}"
 }
 
 contracts_lane >build/test-contracts.log 2>&1 &

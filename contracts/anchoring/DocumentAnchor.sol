@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 import {IOrganizationRegistry} from "../identity/IOrganizationRegistry.sol";
+import {KeySignature} from "../identity/KeySignature.sol";
 import {OrganizationId} from "../identity/OrganizationId.sol";
 import {MemberRoles} from "../identity/Roles.sol";
 import {AnchorRecord, AnchorRecords, AnchorSlot, LeavesSlot} from "./AnchorRecord.sol";
@@ -609,30 +608,9 @@ contract DocumentAnchor is IDocumentAnchor, EIP712 {
         if (block.timestamp > deadline) {
             revert DocumentAnchorSignatureExpired(deadline, uint40(block.timestamp));
         }
-        if (!_isSignature(signer, _hashTypedDataV4(structHash), signature)) {
+        if (!KeySignature.isValid(signer, _hashTypedDataV4(structHash), signature)) {
             revert DocumentAnchorInvalidSignature(signer);
         }
-    }
-
-    /// @dev What OpenZeppelin's SignatureChecker tells, for less: an ordinary key's 64 bytes need no look at its
-    /// account, and a wallet gets its signature without a copy in between.
-    function _isSignature(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
-        if (signature.length == 64) {
-            (bytes32 r, bytes32 vs) = (bytes32(signature[:32]), bytes32(signature[32:]));
-            // slither-disable-next-line unused-return
-            (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, r, vs);
-            if (recovered == signer && failure == ECDSA.RecoverError.NoError) return true;
-        }
-        if (signer.code.length == 0) {
-            // slither-disable-next-line unused-return
-            (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signature);
-            return recovered == signer && failure == ECDSA.RecoverError.NoError;
-        }
-        (bool success, bytes memory answer) =
-            signer.staticcall(abi.encodeCall(IERC1271.isValidSignature, (digest, signature)));
-        return
-            success && answer.length >= 32
-                && abi.decode(answer, (bytes32)) == bytes32(IERC1271.isValidSignature.selector);
     }
 
     function _requireSigned(uint40 signedAt) private view {

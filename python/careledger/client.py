@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from careledger.anchoring import Documents
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import Deployer, Deployment, Parameters, suite_plan
-from careledger.chain.deployment.plan import ANCHOR, MANAGER, REGISTRY
+from careledger.chain.deployment.plan import MANAGER
+from careledger.chain.deployment.suite import ANCHOR, REGISTRY
 from careledger.chain.deployment.verify import require_code
 from careledger.chain.development import Node, development_signer, embedded_connection
 from careledger.chain.signers import Signer
 from careledger.identity import Governance, Organizations
+
+if TYPE_CHECKING:
+    from careledger.authorization.payer import Payer
+    from careledger.serialization.supply import SupplyChain
 
 __all__ = ["CareLedger", "deployments_folder"]
 
@@ -87,6 +93,29 @@ class CareLedger:
     def acting_as(self, signer: Signer | None) -> CareLedger:
         """The same suite with another signer."""
         return CareLedger(self.connection, self.deployment, signer)
+
+    def payer(self, name: str) -> Payer:
+        """An insurer's contracts, by its name or id: where it published them, their code checked against the wheel's.
+
+        Raises UnknownOrganization, ContractUnpublished, NotAContract, BytecodeMismatch, and DeploymentChanged if they
+        are another insurer's or do not belong together.
+        """
+        from careledger.authorization.payer import find_payer
+
+        suite = self.deployment
+        anchors = suite.addresses[ANCHOR]
+        return find_payer(self.connection, self.organizations, name, suite.first_block, self.signer, anchors)
+
+    def supply(self, operator: str) -> SupplyChain:
+        """A supply chain's contracts, by the name or id of their operator: where it published them, their code checked
+        against the wheel's.
+
+        Raises UnknownOrganization, ContractUnpublished, NotAContract, BytecodeMismatch, and DeploymentChanged if they
+        do not belong together.
+        """
+        from careledger.serialization.supply import find_supply
+
+        return find_supply(self.connection, self.organizations, operator, self.deployment.first_block, self.signer)
 
     def close(self) -> None:
         """Stops the node, if this object started one."""

@@ -5,15 +5,45 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
+    "Action",
     "AmendmentReason",
+    "AppealStatus",
+    "Basis",
+    "ClaimStatus",
+    "ContainerState",
+    "Coverage",
+    "Curve",
     "DisputeReason",
     "DocumentStatus",
+    "Finding",
     "KeyStatus",
+    "LineStatus",
+    "LotKind",
     "MemberRole",
+    "OrderStatus",
+    "PackFinding",
+    "Pricing",
     "Reason",
+    "RecallClass",
+    "RecallReason",
     "RevocationReason",
+    "ServiceKind",
     "Standing",
+    "UnitStatus",
+    "VersionStatus",
 ]
+
+
+class Action(IntEnum):
+    """X12 306, in this order: A1, A2, A3, A4, A6, NA."""
+
+    NONE_ = 0
+    APPROVED_IN_FULL = 1
+    APPROVED_IN_PART = 2
+    DENIED = 3
+    PENDED = 4
+    MODIFIED = 5
+    NOT_REQUIRED = 6
 
 
 class AmendmentReason(IntEnum):
@@ -24,6 +54,87 @@ class AmendmentReason(IntEnum):
     ADDENDUM = 2
     NEW_VERSION = 3
     REISSUE = 4
+
+
+class AppealStatus(IntEnum):
+    """None -> Open -> Upheld or Overturned. What was granted can be used meanwhile."""
+
+    NONE_ = 0
+    OPEN = 1
+    UPHELD = 2
+    OVERTURNED = 3
+
+
+class Basis(IntEnum):
+    """What a decision rests on. From `CoverageUnverified` to `WithinRules` in the order in which the rules are
+    tried: the first that holds decides."""
+
+    NONE_ = 0
+    COVERAGE_UNVERIFIED = 1
+    NO_RULE = 2
+    NOT_REQUIRED = 3
+    GOLD_CARD = 4
+    NOT_COVERED = 5
+    CONTRACT_EXCLUSION = 6
+    CONDITIONAL_COVERAGE = 7
+    DOCUMENTS_MISSING = 8
+    REVIEW_REQUIRED = 9
+    EXPEDITED_ONLY = 10
+    RETROSPECTIVE = 11
+    UNIT_MISMATCH = 12
+    AMOUNT_UNKNOWN = 13
+    AMOUNT_OVER_LIMIT = 14
+    UNITS_OVER_REQUEST_LIMIT = 15
+    UNITS_OVER_PERIOD_LIMIT = 16
+    WITHIN_RULES = 17
+    REVIEWER = 18
+    APPEAL = 19
+    OVERDUE = 20
+
+
+class ClaimStatus(IntEnum):
+    """Where a claim line is. Unknown -> InReview, Denied, Paid or ApprovedUnfunded, by the rules. InReview,
+    Denied -> Paid, Partial, Denied, ApprovedUnfunded or PartialUnfunded, by a person. ApprovedUnfunded -> Paid
+    and PartialUnfunded -> Partial, as the vault gets to it. Paid, Partial, ApprovedUnfunded, PartialUnfunded ->
+    Reversed, which is final."""
+
+    UNKNOWN = 0
+    IN_REVIEW = 1
+    PAID = 2
+    PARTIAL = 3
+    DENIED = 4
+    APPROVED_UNFUNDED = 5
+    PARTIAL_UNFUNDED = 6
+    REVERSED = 7
+
+
+class ContainerState(IntEnum):
+    """Of a container."""
+
+    UNKNOWN = 0
+    HELD = 1
+    IN_TRANSIT = 2
+    REJECTED = 3
+    MISSING = 4
+    ENDED = 5
+
+
+class Coverage(IntEnum):
+    """Whether a policy pays for a class. `Unset` means that the policy has no rule for it."""
+
+    UNSET = 0
+    COVERED = 1
+    NOT_COVERED = 2
+    CONDITIONAL = 3
+
+
+class Curve(IntEnum):
+    """Which curve a device's key is on. A P-256 key has two coordinates, a secp256k1 key is an address in
+    `x`."""
+
+    NONE_ = 0
+    P256 = 1
+    SECP256K1 = 2
 
 
 class DisputeReason(IntEnum):
@@ -49,6 +160,29 @@ class DocumentStatus(IntEnum):
     REVOKED = 5
 
 
+class Finding(IntEnum):
+    """Why a claim line was not paid by the rules; it stays when a person decided. `None` for one that was. In
+    the order in which they are tried: the first that holds is the one. The first three deny, CARC 197, 15 and
+    29; the others wait for a person."""
+
+    NONE_ = 0
+    NO_AUTHORIZATION = 1
+    UNKNOWN_AUTHORIZATION = 2
+    FILED_LATE = 3
+    IMPLAUSIBLE_DATE = 4
+    AUTHORIZATION_NOT_REQUIRED = 5
+    AUTHORIZATION_NOT_ACTIVE = 6
+    SERVICE_OUTSIDE_VALIDITY = 7
+    UNITS_OVER_AUTHORIZATION = 8
+    AMOUNT_OVER_AUTHORIZATION = 9
+    IMPLAUSIBLE_QUANTITY = 10
+    DOCUMENTS_MISSING = 11
+    DOCUMENT_REUSED = 12
+    UNBUNDLED = 13
+    NO_AGREED_PRICE = 14
+    OVER_FAST_TRACK_MAXIMUM = 15
+
+
 class KeyStatus(IntEnum):
     """Unknown -> Active -> Retired; Active or Retired -> Compromised. None leads back."""
 
@@ -56,6 +190,35 @@ class KeyStatus(IntEnum):
     ACTIVE = 1
     RETIRED = 2
     COMPROMISED = 3
+
+
+class LineStatus(IntEnum):
+    """Where a line is. Time alone changes none: a grant whose last day is past can be claimed for until the
+    filing days are over; then anyone may have it `Expired`. An appeal is told apart, see `AppealStatus`. Pended
+    -> InformationRequested -> Pended; both -> Approved, Partial, Modified, Denied, Superseded or Cancelled.
+    Approved, Partial, Modified -> Exhausted, and back if a claim is reversed; -> Superseded, Cancelled,
+    Expired. Denied, Partial, Modified, Exhausted -> Approved, Partial or Modified by an appeal. Denied,
+    NotRequired, Exhausted -> Superseded. Superseded, Cancelled and Expired are final."""
+
+    UNKNOWN = 0
+    PENDED = 1
+    INFORMATION_REQUESTED = 2
+    APPROVED = 3
+    PARTIAL = 4
+    MODIFIED = 5
+    DENIED = 6
+    NOT_REQUIRED = 7
+    SUPERSEDED = 8
+    CANCELLED = 9
+    EXHAUSTED = 10
+    EXPIRED = 11
+
+
+class LotKind(IntEnum):
+    """What a lot is of."""
+
+    MEDICINE = 0
+    DEVICE = 1
 
 
 class MemberRole(IntEnum):
@@ -73,6 +236,48 @@ class MemberRole(IntEnum):
     REGULATOR = 8
     AUDITOR = 9
     DEVICE_OPERATOR = 10
+
+
+class OrderStatus(IntEnum):
+    """OrderStatus"""
+
+    UNKNOWN = 0
+    OPEN = 1
+    SHIPPED = 2
+    PAID = 3
+    REFUNDED = 4
+
+
+class PackFinding(IntEnum):
+    """What a verification finds. The first three are what the DSCSA's verification router services call no
+    match."""
+
+    VERIFIED = 0
+    NO_MATCH_PRODUCT = 1
+    NO_MATCH_LOT = 2
+    NO_MATCH_SERIAL = 3
+    NO_MATCH_EXPIRY = 4
+    RECALLED = 5
+    EXPIRED = 6
+    SUSPECT = 7
+    DISPENSED = 8
+    DESTROYED = 9
+    DECOMMISSIONED = 10
+    STOLEN = 11
+    EXPORTED = 12
+    ILLEGITIMATE = 13
+    REPACKAGED = 14
+    MISSING = 15
+    NOT_IN_CONTAINER = 16
+    NOT_FOR_REDISTRIBUTION = 17
+
+
+class Pricing(IntEnum):
+    """How a service is priced: by the unit, or by the episode (weight x base rate x the hospital's
+    coefficient)."""
+
+    FEE_FOR_SERVICE = 0
+    EPISODE = 1
 
 
 class Reason(IntEnum):
@@ -94,6 +299,32 @@ class Reason(IntEnum):
     CONTROLLER_LOST = 13
 
 
+class RecallClass(IntEnum):
+    """How grave a recall is (21 CFR 7.3(m)). The higher, the graver."""
+
+    NOT_RECALLED = 0
+    CLASS_III = 1
+    CLASS_II = 2
+    CLASS_I = 3
+
+
+class RecallReason(IntEnum):
+    """Why a lot is recalled. `Unspecified` is refused."""
+
+    UNSPECIFIED = 0
+    CONTAMINATION = 1
+    LACK_OF_STERILITY = 2
+    MISLABELLING = 3
+    POTENCY = 4
+    IMPURITY = 5
+    PACKAGING_DEFECT = 6
+    TEMPERATURE_EXCURSION = 7
+    COUNTERFEIT = 8
+    ADVERSE_EVENTS = 9
+    DEVICE_DEFECT = 10
+    REGULATOR_ORDER = 11
+
+
 class RevocationReason(IntEnum):
     """Why an anchor was revoked. `Unspecified` is refused."""
 
@@ -106,6 +337,19 @@ class RevocationReason(IntEnum):
     NO_LONGER_VALID = 6
 
 
+class ServiceKind(IntEnum):
+    """What was done."""
+
+    UNSPECIFIED = 0
+    INSPECTION = 1
+    CALIBRATION = 2
+    MAINTENANCE = 3
+    REPAIR = 4
+    PART_REPLACEMENT = 5
+    SOFTWARE_UPDATE = 6
+    DECONTAMINATION = 7
+
+
 class Standing(IntEnum):
     """Unknown -> Active -> Suspended -> Active; Active or Suspended -> Expelled, which is final."""
 
@@ -113,3 +357,25 @@ class Standing(IntEnum):
     ACTIVE = 1
     SUSPENDED = 2
     EXPELLED = 3
+
+
+class UnitStatus(IntEnum):
+    """What became of a unit, apart from where it is. `InSupply` is every unit of which nothing else was
+    said."""
+
+    IN_SUPPLY = 0
+    DISPENSED = 1
+    DESTROYED = 2
+    DECOMMISSIONED = 3
+    STOLEN = 4
+    EXPORTED = 5
+    ILLEGITIMATE = 6
+    REPACKAGED = 7
+
+
+class VersionStatus(IntEnum):
+    """Unknown -> Draft -> Sealed, which is final."""
+
+    UNKNOWN = 0
+    DRAFT = 1
+    SEALED = 2

@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from careledger.contract_enums import DocumentStatus, RevocationReason, Standing
+from careledger.contract_enums import (
+    Action,
+    ClaimStatus,
+    ContainerState,
+    Curve,
+    DocumentStatus,
+    LineStatus,
+    OrderStatus,
+    RecallClass,
+    RecallReason,
+    RevocationReason,
+    ServiceKind,
+    Standing,
+    UnitStatus,
+)
 from careledger.errors import ContractError
 
 __all__ = [
@@ -30,6 +44,64 @@ __all__ = [
     "AddressEmptyCode",
     "BY_SELECTOR",
     "CheckpointUnorderedInsertion",
+    "ClaimSettlementCoverageUnverified",
+    "ClaimSettlementEmptyLine",
+    "ClaimSettlementForbiddenTransition",
+    "ClaimSettlementInvalidLineCount",
+    "ClaimSettlementInvalidReview",
+    "ClaimSettlementInvalidSignature",
+    "ClaimSettlementNoClaimId",
+    "ClaimSettlementOtherClaim",
+    "ClaimSettlementOtherLine",
+    "ClaimSettlementReasonMissing",
+    "ColdChainInvalidKey",
+    "ColdChainInvalidLimits",
+    "ColdChainInvalidSignature",
+    "ColdChainInvalidWindow",
+    "ColdChainNotInHand",
+    "ColdChainNotTheMaker",
+    "ColdChainNotTheNext",
+    "ColdChainNotTheOperator",
+    "ColdChainOtherContainer",
+    "ColdChainUnknownDevice",
+    "CoveragePolicyEnrolmentTooEarly",
+    "CoveragePolicyInvalidRule",
+    "CoveragePolicyInvalidSignature",
+    "CoveragePolicyInvalidTerms",
+    "CoveragePolicyNotAParty",
+    "CoveragePolicyNotEnrolled",
+    "CoveragePolicyNotSealed",
+    "CoveragePolicyNotTheirKey",
+    "CoveragePolicyOtherDigest",
+    "CoveragePolicyRuleExists",
+    "CoveragePolicySealed",
+    "CoveragePolicySignatureExpired",
+    "CoveragePolicyUnexpectedRules",
+    "CoveragePolicyUnknownVersion",
+    "CustodyContainerExists",
+    "CustodyContractSet",
+    "CustodyCycle",
+    "CustodyDeadline",
+    "CustodyForbiddenTransition",
+    "CustodyInvalidEnd",
+    "CustodyInvalidRange",
+    "CustodyInvalidReceiver",
+    "CustodyNested",
+    "CustodyNoSuchCase",
+    "CustodyNotInContainer",
+    "CustodyNotNested",
+    "CustodyNotTheCarrier",
+    "CustodyNotTheContract",
+    "CustodyNotTheHolder",
+    "CustodyNotTheReceiver",
+    "CustodyNotTheSender",
+    "CustodyNotVerified",
+    "CustodyNotWhole",
+    "CustodyNothingRejected",
+    "CustodyOpened",
+    "CustodyUnitNotInSupply",
+    "CustodyUnknownContainer",
+    "CustodyWrongKind",
     "DocumentAnchorAlreadyAmended",
     "DocumentAnchorAlreadyAnchored",
     "DocumentAnchorAlreadyAnswered",
@@ -59,7 +131,40 @@ __all__ = [
     "HaltableHalted",
     "HaltableNotHalted",
     "InsufficientBalance",
+    "InsurerVaultAccumulatorsOutOfRange",
+    "InsurerVaultAlreadyPaid",
+    "InsurerVaultAmountTooLarge",
+    "InsurerVaultHalted",
+    "InsurerVaultNoPrepayment",
+    "InsurerVaultNoRecipient",
+    "InsurerVaultNotController",
+    "InsurerVaultNotFree",
+    "InsurerVaultNotPaid",
+    "InsurerVaultNotReady",
+    "InsurerVaultNothingFunded",
+    "InsurerVaultNothingReceived",
+    "InsurerVaultNothingToPay",
+    "InsurerVaultOvercharged",
+    "InsurerVaultRecoveryPending",
     "InvalidShortString",
+    "LotRegistryExpired",
+    "LotRegistryForbiddenTransition",
+    "LotRegistryInvalidProduct",
+    "LotRegistryInvalidProof",
+    "LotRegistryInvalidRange",
+    "LotRegistryInvalidRecall",
+    "LotRegistryInvalidTerms",
+    "LotRegistryInvalidTranche",
+    "LotRegistryInvalidUnits",
+    "LotRegistryLotExists",
+    "LotRegistryMayNotAct",
+    "LotRegistryNoNoticeDue",
+    "LotRegistryNotTheCustody",
+    "LotRegistryNotTheMaker",
+    "LotRegistryNotTheOpening",
+    "LotRegistryNotUndoable",
+    "LotRegistryRecalled",
+    "LotRegistryUnknownLot",
     "OrganizationRegistryAlreadyAdmitted",
     "OrganizationRegistryCutOffOutOfRange",
     "OrganizationRegistryForbiddenTransition",
@@ -91,15 +196,64 @@ __all__ = [
     "OrganizationRegistryTimeInFuture",
     "OrganizationRegistryUnknownKey",
     "OrganizationRegistryUnknownOrganization",
+    "PriorAuthorizationCoverageUnverified",
+    "PriorAuthorizationForbiddenTransition",
+    "PriorAuthorizationInvalidGrant",
+    "PriorAuthorizationInvalidLineCount",
+    "PriorAuthorizationInvalidSignature",
+    "PriorAuthorizationNoUnits",
+    "PriorAuthorizationNotAParty",
+    "PriorAuthorizationNotAppealable",
+    "PriorAuthorizationNotDrawable",
+    "PriorAuthorizationNotExpired",
+    "PriorAuthorizationNotExtendable",
+    "PriorAuthorizationNotOverdue",
+    "PriorAuthorizationNotTheInsurers",
+    "PriorAuthorizationNotTheSettlement",
+    "PriorAuthorizationOtherContent",
+    "PriorAuthorizationOtherDecision",
+    "PriorAuthorizationOtherMember",
+    "PriorAuthorizationOtherPlan",
+    "PriorAuthorizationOtherRevision",
+    "PriorAuthorizationOtherVersion",
+    "PriorAuthorizationOverPeriodLimit",
+    "PriorAuthorizationReasonMissing",
+    "PriorAuthorizationReceiptOutOfRange",
+    "PriorAuthorizationSameReviewer",
+    "PriorAuthorizationServiceTooFar",
+    "PriorAuthorizationTooManyRevisions",
+    "PriorAuthorizationUnknown",
+    "ProviderDocumentsInvalid",
+    "PurchaseEscrowDeadline",
+    "PurchaseEscrowForbiddenTransition",
+    "PurchaseEscrowInvalidAmount",
+    "PurchaseEscrowInvalidShare",
+    "PurchaseEscrowNoCredit",
+    "PurchaseEscrowNotTheCustody",
+    "PurchaseEscrowOrderExists",
+    "PurchaseEscrowOtherParties",
+    "ReentrancyGuardReentrantCall",
     "RehearsalWorkNotYours",
     "RehearsalWorkTaskTaken",
     "ReplaceableClosed",
     "ReplaceableOpen",
+    "ReviewPanelInvalidReviewer",
+    "ReviewPanelNotAReviewer",
+    "ReviewPanelNotTheInsurers",
+    "ReviewPanelOtherReviewer",
     "SafeCastOverflowedUintDowncast",
+    "SafeERC20FailedOperation",
+    "ServiceHistoryInvalidService",
+    "ServiceHistoryInvalidSignature",
+    "ServiceHistoryNotADevice",
+    "ServiceHistoryNotInHand",
+    "ServiceHistoryNotTheNext",
+    "ServiceHistoryPartNotUsable",
     "SingleWriterNotAVersion",
     "SingleWriterNotWriter",
     "SingleWriterStillOpen",
     "StringTooLong",
+    "UnitLedgerNotReserved",
 ]
 
 
@@ -266,6 +420,655 @@ class CheckpointUnorderedInsertion(ContractError):
     SELECTOR: ClassVar[str] = "0x2520601d"
     SUMMARY: ClassVar[str] = ""
     TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(eq=False)
+class ClaimSettlementCoverageUnverified(ContractError):
+    """Thrown when a person would pay for a line without a request that binds, or for a member that is not verified: then nobody knows the patient's share."""
+
+    SELECTOR: ClassVar[str] = "0x80aabf3a"
+    SUMMARY: ClassVar[str] = (
+        "a person would pay for a line without a request that binds, or for a member that is not verified: then nobody knows the patient's share."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    key: str
+
+
+@dataclass(eq=False)
+class ClaimSettlementEmptyLine(ContractError):
+    """Thrown when a claim line has no units or no charge."""
+
+    SELECTOR: ClassVar[str] = "0x49044369"
+    SUMMARY: ClassVar[str] = "a claim line has no units or no charge."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256")
+    claim_id: str
+    line: int
+
+
+@dataclass(eq=False)
+class ClaimSettlementForbiddenTransition(ContractError):
+    """Thrown when a claim line's status does not allow the call."""
+
+    SELECTOR: ClassVar[str] = "0x8557ed6c"
+    SUMMARY: ClassVar[str] = "a claim line's status does not allow the call."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: ClaimStatus}
+    key: str
+    status: ClaimStatus
+
+
+@dataclass(eq=False)
+class ClaimSettlementInvalidLineCount(ContractError):
+    """Thrown when a claim has no lines, or more than 32."""
+
+    SELECTOR: ClassVar[str] = "0x5dda85bd"
+    SUMMARY: ClassVar[str] = "a claim has no lines, or more than 32."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256")
+    claim_id: str
+    lines: int
+
+
+@dataclass(eq=False)
+class ClaimSettlementInvalidReview(ContractError):
+    """Thrown when a review allows more than the charge, or less than the agreed price without saying why, or says why nothing is denied."""
+
+    SELECTOR: ClassVar[str] = "0x9dca4b64"
+    SUMMARY: ClassVar[str] = (
+        "a review allows more than the charge, or less than the agreed price without saying why, or says why nothing is denied."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint64", "uint64", "uint16")
+    key: str
+    allowed: int
+    charge: int
+    carc: int
+
+
+@dataclass(eq=False)
+class ClaimSettlementInvalidSignature(ContractError):
+    """Thrown when a signature is not the reviewer's, or is for another content, chain or contract."""
+
+    SELECTOR: ClassVar[str] = "0x9373f708"
+    SUMMARY: ClassVar[str] = "a signature is not the reviewer's, or is for another content, chain or contract."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    key: str
+
+
+@dataclass(eq=False)
+class ClaimSettlementNoClaimId(ContractError):
+    """Thrown when a claim has no id."""
+
+    SELECTOR: ClassVar[str] = "0x46fc663b"
+    SUMMARY: ClassVar[str] = "a claim has no id."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    content: str
+
+
+@dataclass(eq=False)
+class ClaimSettlementOtherClaim(ContractError):
+    """Thrown when a review's claim, or the claim's payer, is another than the line came with."""
+
+    SELECTOR: ClassVar[str] = "0x076c86b1"
+    SUMMARY: ClassVar[str] = "a review's claim, or the claim's payer, is another than the line came with."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes8", "bytes8")
+    key: str
+    tag: str
+    expected: str
+
+
+@dataclass(eq=False)
+class ClaimSettlementOtherLine(ContractError):
+    """Thrown when a review's line is another than its key says."""
+
+    SELECTOR: ClassVar[str] = "0x986a76d6"
+    SUMMARY: ClassVar[str] = "a review's line is another than its key says."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes32")
+    key: str
+    expected: str
+
+
+@dataclass(eq=False)
+class ClaimSettlementReasonMissing(ContractError):
+    """Thrown when a reversal states no reason."""
+
+    SELECTOR: ClassVar[str] = "0x02fc88ff"
+    SUMMARY: ClassVar[str] = "a reversal states no reason."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    key: str
+
+
+@dataclass(eq=False)
+class ColdChainInvalidKey(ContractError):
+    """Thrown when a key is on no curve, or not on its curve."""
+
+    SELECTOR: ClassVar[str] = "0x142801df"
+    SUMMARY: ClassVar[str] = "a key is on no curve, or not on its curve."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint8", "bytes32", "bytes32")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {0: Curve}
+    curve: Curve
+    x: str
+    y: str
+
+
+@dataclass(eq=False)
+class ColdChainInvalidLimits(ContractError):
+    """Thrown when limits contradict each other, or are stated where the lot has its own."""
+
+    SELECTOR: ClassVar[str] = "0xb3fd6fb3"
+    SUMMARY: ClassVar[str] = "limits contradict each other, or are stated where the lot has its own."
+    TYPES: ClassVar[tuple[str, ...]] = ("int16", "int16", "int16")
+    lowest: int
+    highest: int
+    highest_mean: int
+
+
+@dataclass(eq=False)
+class ColdChainInvalidSignature(ContractError):
+    """Thrown when a signature is not the device's."""
+
+    SELECTOR: ClassVar[str] = "0xdbc39795"
+    SUMMARY: ClassVar[str] = "a signature is not the device's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    device: str
+
+
+@dataclass(eq=False)
+class ColdChainInvalidWindow(ContractError):
+    """Thrown when a window ends before it starts or in the future, or its temperatures contradict each other."""
+
+    SELECTOR: ClassVar[str] = "0x1d9d013b"
+    SUMMARY: ClassVar[str] = (
+        "a window ends before it starts or in the future, or its temperatures contradict each other."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint32")
+    device: str
+    sequence: int
+
+
+@dataclass(eq=False)
+class ColdChainNotInHand(ContractError):
+    """Thrown when the operator neither holds nor carries a container."""
+
+    SELECTOR: ClassVar[str] = "0x17580e87"
+    SUMMARY: ClassVar[str] = "the operator neither holds nor carries a container."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    operator: str
+
+
+@dataclass(eq=False)
+class ColdChainNotTheMaker(ContractError):
+    """Thrown when a lot is another maker's."""
+
+    SELECTOR: ClassVar[str] = "0x60baea79"
+    SUMMARY: ClassVar[str] = "a lot is another maker's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    lot: str
+    maker: str
+    caller: str
+
+
+@dataclass(eq=False)
+class ColdChainNotTheNext(ContractError):
+    """Thrown when a window does not follow the one before: a replay, or a gap."""
+
+    SELECTOR: ClassVar[str] = "0x5d145a93"
+    SUMMARY: ClassVar[str] = "a window does not follow the one before: a replay, or a gap."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint32", "uint40", "uint32", "uint40")
+    device: str
+    sequence: int
+    start: int
+    last_sequence: int
+    last_end: int
+
+
+@dataclass(eq=False)
+class ColdChainNotTheOperator(ContractError):
+    """Thrown when a device is another's."""
+
+    SELECTOR: ClassVar[str] = "0x7f3ffbb4"
+    SUMMARY: ClassVar[str] = "a device is another's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "bytes12")
+    device: str
+    operator: str
+    caller: str
+
+
+@dataclass(eq=False)
+class ColdChainOtherContainer(ContractError):
+    """Thrown when a device goes with a container already, or with another."""
+
+    SELECTOR: ClassVar[str] = "0xdebff026"
+    SUMMARY: ClassVar[str] = "a device goes with a container already, or with another."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    device: str
+    container: str
+
+
+@dataclass(eq=False)
+class ColdChainUnknownDevice(ContractError):
+    """Thrown when no device has this id, or it is retired."""
+
+    SELECTOR: ClassVar[str] = "0xd699508f"
+    SUMMARY: ClassVar[str] = "no device has this id, or it is retired."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    device: str
+
+
+@dataclass(eq=False)
+class CoveragePolicyEnrolmentTooEarly(ContractError):
+    """Thrown when an enrolment begins before one that was agreed earlier, or in the past."""
+
+    SELECTOR: ClassVar[str] = "0x52b7ea98"
+    SUMMARY: ClassVar[str] = "an enrolment begins before one that was agreed earlier, or in the past."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint32", "uint40", "uint40")
+    provider: str
+    plan: int
+    start: int
+    earliest: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyInvalidRule(ContractError):
+    """Thrown when a rule contradicts itself or lacks what it needs."""
+
+    SELECTOR: ClassVar[str] = "0x57d77a20"
+    SUMMARY: ClassVar[str] = "a rule contradicts itself or lacks what it needs."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16",)
+    benefit_class: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyInvalidSignature(ContractError):
+    """Thrown when a signature is not the key's, or is for another content, chain or contract."""
+
+    SELECTOR: ClassVar[str] = "0xb3139131"
+    SUMMARY: ClassVar[str] = "a signature is not the key's, or is for another content, chain or contract."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    key: str
+
+
+@dataclass(eq=False)
+class CoveragePolicyInvalidTerms(ContractError):
+    """Thrown when a version's terms contradict themselves or lack what they need."""
+
+    SELECTOR: ClassVar[str] = "0xca484814"
+    SUMMARY: ClassVar[str] = "a version's terms contradict themselves or lack what they need."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint32",)
+    plan: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyNotAParty(ContractError):
+    """Thrown when the caller's key is of neither side of the enrolment."""
+
+    SELECTOR: ClassVar[str] = "0x44e658cf"
+    SUMMARY: ClassVar[str] = "the caller's key is of neither side of the enrolment."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    provider: str
+    caller: str
+
+
+@dataclass(eq=False)
+class CoveragePolicyNotEnrolled(ContractError):
+    """Thrown when the provider is not enrolled in the plan."""
+
+    SELECTOR: ClassVar[str] = "0x37ceddc5"
+    SUMMARY: ClassVar[str] = "the provider is not enrolled in the plan."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint32")
+    provider: str
+    plan: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyNotSealed(ContractError):
+    """Thrown when a version is still a draft and is to be used."""
+
+    SELECTOR: ClassVar[str] = "0x98c7cec3"
+    SUMMARY: ClassVar[str] = "a version is still a draft and is to be used."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16",)
+    version: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyNotTheirKey(ContractError):
+    """Thrown when the signing key is another organization's."""
+
+    SELECTOR: ClassVar[str] = "0x1fe82b1e"
+    SUMMARY: ClassVar[str] = "the signing key is another organization's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    expected: str
+    key: str
+
+
+@dataclass(eq=False)
+class CoveragePolicyOtherDigest(ContractError):
+    """Thrown when a version is to be sealed with another content than the caller expects."""
+
+    SELECTOR: ClassVar[str] = "0xc9178ce7"
+    SUMMARY: ClassVar[str] = "a version is to be sealed with another content than the caller expects."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16", "bytes32", "bytes32")
+    version: int
+    digest: str
+    expected: str
+
+
+@dataclass(eq=False)
+class CoveragePolicyRuleExists(ContractError):
+    """Thrown when the class has a rule in this version."""
+
+    SELECTOR: ClassVar[str] = "0x777f27d2"
+    SUMMARY: ClassVar[str] = "the class has a rule in this version."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16", "uint16")
+    version: int
+    benefit_class: int
+
+
+@dataclass(eq=False)
+class CoveragePolicySealed(ContractError):
+    """Thrown when a version is sealed and is to be changed."""
+
+    SELECTOR: ClassVar[str] = "0x7d2e465d"
+    SUMMARY: ClassVar[str] = "a version is sealed and is to be changed."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16",)
+    version: int
+
+
+@dataclass(eq=False)
+class CoveragePolicySignatureExpired(ContractError):
+    """Thrown when a signature is past its deadline."""
+
+    SELECTOR: ClassVar[str] = "0x837b949e"
+    SUMMARY: ClassVar[str] = "a signature is past its deadline."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40")
+    deadline: int
+    block_time: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyUnexpectedRules(ContractError):
+    """Thrown when another number of rules is in the draft than the caller expects."""
+
+    SELECTOR: ClassVar[str] = "0x979881bb"
+    SUMMARY: ClassVar[str] = "another number of rules is in the draft than the caller expects."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16", "uint16", "uint16")
+    version: int
+    rules: int
+    expected: int
+
+
+@dataclass(eq=False)
+class CoveragePolicyUnknownVersion(ContractError):
+    """Thrown when no version has this number."""
+
+    SELECTOR: ClassVar[str] = "0xb687a318"
+    SUMMARY: ClassVar[str] = "no version has this number."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16",)
+    version: int
+
+
+@dataclass(eq=False)
+class CustodyContainerExists(ContractError):
+    """Thrown when the packer used this SSCC before."""
+
+    SELECTOR: ClassVar[str] = "0x823da036"
+    SUMMARY: ClassVar[str] = "the packer used this SSCC before."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyContractSet(ContractError):
+    """Thrown when another contract of the suite is set already."""
+
+    SELECTOR: ClassVar[str] = "0x2abb5700"
+    SUMMARY: ClassVar[str] = "another contract of the suite is set already."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    current: str
+
+
+@dataclass(eq=False)
+class CustodyCycle(ContractError):
+    """Thrown when a container would be put into itself."""
+
+    SELECTOR: ClassVar[str] = "0x791e861d"
+    SUMMARY: ClassVar[str] = "a container would be put into itself."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    parent: str
+
+
+@dataclass(eq=False)
+class CustodyDeadline(ContractError):
+    """Thrown when a deadline is past, or not yet."""
+
+    SELECTOR: ClassVar[str] = "0xefd88be8"
+    SUMMARY: ClassVar[str] = "a deadline is past, or not yet."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint40", "uint40")
+    container: str
+    deadline: int
+    block_time: int
+
+
+@dataclass(eq=False)
+class CustodyForbiddenTransition(ContractError):
+    """Thrown when a container is not in a state in which it can be done."""
+
+    SELECTOR: ClassVar[str] = "0x25715989"
+    SUMMARY: ClassVar[str] = "a container is not in a state in which it can be done."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: ContainerState}
+    container: str
+    state: ContainerState
+
+
+@dataclass(eq=False)
+class CustodyInvalidEnd(ContractError):
+    """Thrown when a container cannot end so."""
+
+    SELECTOR: ClassVar[str] = "0xbc4b3fd0"
+    SUMMARY: ClassVar[str] = "a container cannot end so."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: UnitStatus}
+    container: str
+    status: UnitStatus
+
+
+@dataclass(eq=False)
+class CustodyInvalidRange(ContractError):
+    """Thrown when a range has no numbers, or not as many in each case."""
+
+    SELECTOR: ClassVar[str] = "0x645e6a6d"
+    SUMMARY: ClassVar[str] = "a range has no numbers, or not as many in each case."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "uint256", "uint8")
+    first: int
+    count: int
+    cases: int
+
+
+@dataclass(eq=False)
+class CustodyInvalidReceiver(ContractError):
+    """Thrown when a receiver is missing, or is the sender."""
+
+    SELECTOR: ClassVar[str] = "0x592d5d46"
+    SUMMARY: ClassVar[str] = "a receiver is missing, or is the sender."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    receiver: str
+
+
+@dataclass(eq=False)
+class CustodyNested(ContractError):
+    """Thrown when a container inside another is moved as if it were outermost."""
+
+    SELECTOR: ClassVar[str] = "0x71bf7547"
+    SUMMARY: ClassVar[str] = "a container inside another is moved as if it were outermost."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    parent: str
+
+
+@dataclass(eq=False)
+class CustodyNoSuchCase(ContractError):
+    """Thrown when a case was taken out already, or there is none of that number."""
+
+    SELECTOR: ClassVar[str] = "0x6c3abb6d"
+    SUMMARY: ClassVar[str] = "a case was taken out already, or there is none of that number."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8")
+    container: str
+    number: int
+
+
+@dataclass(eq=False)
+class CustodyNotInContainer(ContractError):
+    """Thrown when a unit is not in the container named."""
+
+    SELECTOR: ClassVar[str] = "0xe49057b5"
+    SUMMARY: ClassVar[str] = "a unit is not in the container named."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12")
+    lot: str
+    index: int
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyNotNested(ContractError):
+    """Thrown when a container is not inside the one named."""
+
+    SELECTOR: ClassVar[str] = "0xbe8e8b90"
+    SUMMARY: ClassVar[str] = "a container is not inside the one named."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    parent: str
+
+
+@dataclass(eq=False)
+class CustodyNotTheCarrier(ContractError):
+    """Thrown when the caller does not have a shipment in hand."""
+
+    SELECTOR: ClassVar[str] = "0x4179fbf8"
+    SUMMARY: ClassVar[str] = "the caller does not have a shipment in hand."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    container: str
+    carrier: str
+    caller: str
+
+
+@dataclass(eq=False)
+class CustodyNotTheContract(ContractError):
+    """Thrown when another contract of the suite has to call, or is not set."""
+
+    SELECTOR: ClassVar[str] = "0x3a2e9293"
+    SUMMARY: ClassVar[str] = "another contract of the suite has to call, or is not set."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
+    caller: str
+    expected: str
+
+
+@dataclass(eq=False)
+class CustodyNotTheHolder(ContractError):
+    """Thrown when the caller does not hold what it names."""
+
+    SELECTOR: ClassVar[str] = "0xe6fde419"
+    SUMMARY: ClassVar[str] = "the caller does not hold what it names."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    container: str
+    holder: str
+    caller: str
+
+
+@dataclass(eq=False)
+class CustodyNotTheReceiver(ContractError):
+    """Thrown when the caller is not the receiver."""
+
+    SELECTOR: ClassVar[str] = "0xa270954b"
+    SUMMARY: ClassVar[str] = "the caller is not the receiver."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    container: str
+    receiver: str
+    caller: str
+
+
+@dataclass(eq=False)
+class CustodyNotTheSender(ContractError):
+    """Thrown when the caller is not the sender."""
+
+    SELECTOR: ClassVar[str] = "0xd4c3b6eb"
+    SUMMARY: ClassVar[str] = "the caller is not the sender."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    container: str
+    sender: str
+    caller: str
+
+
+@dataclass(eq=False)
+class CustodyNotVerified(ContractError):
+    """Thrown when what was returned was not verified, and would go on."""
+
+    SELECTOR: ClassVar[str] = "0xe71c2c81"
+    SUMMARY: ClassVar[str] = "what was returned was not verified, and would go on."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyNotWhole(ContractError):
+    """Thrown when something was taken out of a container that would be used up as a whole."""
+
+    SELECTOR: ClassVar[str] = "0x39bfb140"
+    SUMMARY: ClassVar[str] = "something was taken out of a container that would be used up as a whole."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyNothingRejected(ContractError):
+    """Thrown when a shipment is received in part, and nothing of it rejected."""
+
+    SELECTOR: ClassVar[str] = "0xf652002a"
+    SUMMARY: ClassVar[str] = "a shipment is received in part, and nothing of it rejected."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyOpened(ContractError):
+    """Thrown when a container was opened, and so is not shipped."""
+
+    SELECTOR: ClassVar[str] = "0x58d71df8"
+    SUMMARY: ClassVar[str] = "a container was opened, and so is not shipped."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyUnitNotInSupply(ContractError):
+    """Thrown when a unit came to an end or is suspect, and would be moved on."""
+
+    SELECTOR: ClassVar[str] = "0x6aaa76c7"
+    SUMMARY: ClassVar[str] = "a unit came to an end or is suspect, and would be moved on."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256")
+    lot: str
+    index: int
+
+
+@dataclass(eq=False)
+class CustodyUnknownContainer(ContractError):
+    """Thrown when no container has this id."""
+
+    SELECTOR: ClassVar[str] = "0x538c71ed"
+    SUMMARY: ClassVar[str] = "no container has this id."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(eq=False)
+class CustodyWrongKind(ContractError):
+    """Thrown when units are put into a homogeneous container, or cases taken out of one that has none."""
+
+    SELECTOR: ClassVar[str] = "0x73dab237"
+    SUMMARY: ClassVar[str] = "units are put into a homogeneous container, or cases taken out of one that has none."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
 
 
 @dataclass(eq=False)
@@ -599,12 +1402,392 @@ class InsufficientBalance(ContractError):
 
 
 @dataclass(eq=False)
+class InsurerVaultAccumulatorsOutOfRange(ContractError):
+    """Thrown when accumulators would pass their caps, or fall below zero, or shares contradict each other."""
+
+    SELECTOR: ClassVar[str] = "0xf6b3136c"
+    SUMMARY: ClassVar[str] = "accumulators would pass their caps, or fall below zero, or shares contradict each other."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes16", "uint16")
+    member_key: str
+    period: int
+
+
+@dataclass(eq=False)
+class InsurerVaultAlreadyPaid(ContractError):
+    """Thrown when a claim line was paid, or waits for money, or was reversed."""
+
+    SELECTOR: ClassVar[str] = "0xe6d214b0"
+    SUMMARY: ClassVar[str] = "a claim line was paid, or waits for money, or was reversed."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: ClaimStatus}
+    claim: str
+    status: ClaimStatus
+
+
+@dataclass(eq=False)
+class InsurerVaultAmountTooLarge(ContractError):
+    """Thrown when more came in, or is claimed, than the vault counts in."""
+
+    SELECTOR: ClassVar[str] = "0x4b1fd2f3"
+    SUMMARY: ClassVar[str] = "more came in, or is claimed, than the vault counts in."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256",)
+    amount: int
+
+
+@dataclass(eq=False)
+class InsurerVaultHalted(ContractError):
+    """Thrown when unfunded payments are to be made while the writer is halted."""
+
+    SELECTOR: ClassVar[str] = "0x53ecda7d"
+    SUMMARY: ClassVar[str] = "unfunded payments are to be made while the writer is halted."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    writer: str
+
+
+@dataclass(eq=False)
+class InsurerVaultNoPrepayment(ContractError):
+    """Thrown when the caller holds no prepayment for the line."""
+
+    SELECTOR: ClassVar[str] = "0x6f7609fb"
+    SUMMARY: ClassVar[str] = "the caller holds no prepayment for the line."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "address")
+    prepayment: str
+    caller: str
+
+
+@dataclass(eq=False)
+class InsurerVaultNoRecipient(ContractError):
+    """Thrown when a withdrawal names nobody."""
+
+    SELECTOR: ClassVar[str] = "0xb92316cf"
+    SUMMARY: ClassVar[str] = "a withdrawal names nobody."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint128",)
+    amount: int
+
+
+@dataclass(eq=False)
+class InsurerVaultNotController(ContractError):
+    """Thrown when the caller is not the provider's controller."""
+
+    SELECTOR: ClassVar[str] = "0x36febb51"
+    SUMMARY: ClassVar[str] = "the caller is not the provider's controller."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    provider: str
+    caller: str
+
+
+@dataclass(eq=False)
+class InsurerVaultNotFree(ContractError):
+    """Thrown when a withdrawal would take what is not free."""
+
+    SELECTOR: ClassVar[str] = "0x44d222d8"
+    SUMMARY: ClassVar[str] = "a withdrawal would take what is not free."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint128", "uint256")
+    amount: int
+    free: int
+
+
+@dataclass(eq=False)
+class InsurerVaultNotPaid(ContractError):
+    """Thrown when a claim line that was not paid is to be reversed, or is reversed already."""
+
+    SELECTOR: ClassVar[str] = "0x0acdd195"
+    SUMMARY: ClassVar[str] = "a claim line that was not paid is to be reversed, or is reversed already."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: ClaimStatus}
+    claim: str
+    status: ClaimStatus
+
+
+@dataclass(eq=False)
+class InsurerVaultNotReady(ContractError):
+    """Thrown when no withdrawal waits, or it is not ready."""
+
+    SELECTOR: ClassVar[str] = "0x3b1d91f5"
+    SUMMARY: ClassVar[str] = "no withdrawal waits, or it is not ready."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40",)
+    ready_at: int
+
+
+@dataclass(eq=False)
+class InsurerVaultNothingFunded(ContractError):
+    """Thrown when no unfunded payment can be made now."""
+
+    SELECTOR: ClassVar[str] = "0xe19b340d"
+    SUMMARY: ClassVar[str] = "no unfunded payment can be made now."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256",)
+    waiting: int
+
+
+@dataclass(eq=False)
+class InsurerVaultNothingReceived(ContractError):
+    """Thrown when nothing came in."""
+
+    SELECTOR: ClassVar[str] = "0x7e4296c0"
+    SUMMARY: ClassVar[str] = "nothing came in."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    depositor: str
+
+
+@dataclass(eq=False)
+class InsurerVaultNothingToPay(ContractError):
+    """Thrown when a provider has no credit, or no payee."""
+
+    SELECTOR: ClassVar[str] = "0x547b8a13"
+    SUMMARY: ClassVar[str] = "a provider has no credit, or no payee."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    provider: str
+    payee: str
+
+
+@dataclass(eq=False)
+class InsurerVaultOvercharged(ContractError):
+    """Thrown when the token took more from the vault than was sent."""
+
+    SELECTOR: ClassVar[str] = "0x14b534db"
+    SUMMARY: ClassVar[str] = "the token took more from the vault than was sent."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "uint256")
+    amount: int
+    taken: int
+
+
+@dataclass(eq=False)
+class InsurerVaultRecoveryPending(ContractError):
+    """Thrown when a recovery of the provider is under way: who controls it is in question."""
+
+    SELECTOR: ClassVar[str] = "0x0c152f1f"
+    SUMMARY: ClassVar[str] = "a recovery of the provider is under way: who controls it is in question."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    provider: str
+    new_controller: str
+
+
+@dataclass(eq=False)
 class InvalidShortString(ContractError):
     """`InvalidShortString()`"""
 
     SELECTOR: ClassVar[str] = "0xb3512b0c"
     SUMMARY: ClassVar[str] = ""
     TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(eq=False)
+class LotRegistryExpired(ContractError):
+    """Thrown when a lot is past its expiry, or a repackaged one would outlast it."""
+
+    SELECTOR: ClassVar[str] = "0x71726cc2"
+    SUMMARY: ClassVar[str] = "a lot is past its expiry, or a repackaged one would outlast it."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint16")
+    lot: str
+    expiry_day: int
+
+
+@dataclass(eq=False)
+class LotRegistryForbiddenTransition(ContractError):
+    """Thrown when a change of a unit is not in the state table."""
+
+    SELECTOR: ClassVar[str] = "0x0ae3ed47"
+    SUMMARY: ClassVar[str] = "a change of a unit is not in the state table."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "uint8", "bool", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: UnitStatus, 4: UnitStatus}
+    lot: str
+    index: int
+    status: UnitStatus
+    suspect: bool
+    requested: UnitStatus
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidProduct(ContractError):
+    """Thrown when a product or its maker is missing."""
+
+    SELECTOR: ClassVar[str] = "0xda04e6d7"
+    SUMMARY: ClassVar[str] = "a product or its maker is missing."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    product: str
+    maker: str
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidProof(ContractError):
+    """Thrown when a unit does not prove itself."""
+
+    SELECTOR: ClassVar[str] = "0x9ce3ead1"
+    SUMMARY: ClassVar[str] = "a unit does not prove itself."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256")
+    lot: str
+    index: int
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidRange(ContractError):
+    """Thrown when numbers are not all commissioned, or some are packed already."""
+
+    SELECTOR: ClassVar[str] = "0x2a9c81f3"
+    SUMMARY: ClassVar[str] = "numbers are not all commissioned, or some are packed already."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "uint256", "uint256", "uint256")
+    lot: str
+    first: int
+    count: int
+    packed: int
+    commissioned: int
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidRecall(ContractError):
+    """Thrown when a recall states no class or reason, or is less grave than what was said."""
+
+    SELECTOR: ClassVar[str] = "0xd9933f44"
+    SUMMARY: ClassVar[str] = "a recall states no class or reason, or is less grave than what was said."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "uint8", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: RecallClass, 2: RecallReason, 3: RecallClass}
+    lot: str
+    recall_class: RecallClass
+    reason: RecallReason
+    current: RecallClass
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidTerms(ContractError):
+    """Thrown when a tree has more than 20 levels, a root is empty, a medicine's expiry is not ahead, or terms have bits that mean nothing."""
+
+    SELECTOR: ClassVar[str] = "0xa2553c12"
+    SUMMARY: ClassVar[str] = (
+        "a tree has more than 20 levels, a root is empty, a medicine's expiry is not ahead, or terms have bits that mean nothing."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "bytes32")
+    terms: int
+    root: str
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidTranche(ContractError):
+    """Thrown when a tranche is not the next, is there with another root, or is one too many."""
+
+    SELECTOR: ClassVar[str] = "0x69c76898"
+    SUMMARY: ClassVar[str] = "a tranche is not the next, is there with another root, or is one too many."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "uint8")
+    lot: str
+    number: int
+    tranches: int
+
+
+@dataclass(eq=False)
+class LotRegistryInvalidUnits(ContractError):
+    """Thrown when several units are not named in ascending order, or not as many of them as hashes, or none."""
+
+    SELECTOR: ClassVar[str] = "0xf955419a"
+    SUMMARY: ClassVar[str] = (
+        "several units are not named in ascending order, or not as many of them as hashes, or none."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "uint256")
+    lot: str
+    indices: int
+    inners: int
+
+
+@dataclass(eq=False)
+class LotRegistryLotExists(ContractError):
+    """Thrown when the maker has a lot of this reference with another content."""
+
+    SELECTOR: ClassVar[str] = "0x3ab83e0a"
+    SUMMARY: ClassVar[str] = "the maker has a lot of this reference with another content."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    lot: str
+
+
+@dataclass(eq=False)
+class LotRegistryMayNotAct(ContractError):
+    """Thrown when a unit is neither the caller's by what the call names, nor for it to judge."""
+
+    SELECTOR: ClassVar[str] = "0x2f222f90"
+    SUMMARY: ClassVar[str] = "a unit is neither the caller's by what the call names, nor for it to judge."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12")
+    lot: str
+    index: int
+    caller: str
+
+
+@dataclass(eq=False)
+class LotRegistryNoNoticeDue(ContractError):
+    """Thrown when a unit was not found illegitimate, or its notice was given."""
+
+    SELECTOR: ClassVar[str] = "0x614c77de"
+    SUMMARY: ClassVar[str] = "a unit was not found illegitimate, or its notice was given."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256")
+    lot: str
+    index: int
+
+
+@dataclass(eq=False)
+class LotRegistryNotTheCustody(ContractError):
+    """Thrown when only the custody may call."""
+
+    SELECTOR: ClassVar[str] = "0x1c40f0dc"
+    SUMMARY: ClassVar[str] = "only the custody may call."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    caller: str
+
+
+@dataclass(eq=False)
+class LotRegistryNotTheMaker(ContractError):
+    """Thrown when a lot is another's."""
+
+    SELECTOR: ClassVar[str] = "0xa2796d53"
+    SUMMARY: ClassVar[str] = "a lot is another's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    lot: str
+    maker: str
+    caller: str
+
+
+@dataclass(eq=False)
+class LotRegistryNotTheOpening(ContractError):
+    """Thrown when product, lot number and salt are not the lot's."""
+
+    SELECTOR: ClassVar[str] = "0xb1f0f809"
+    SUMMARY: ClassVar[str] = "product, lot number and salt are not the lot's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "bytes32")
+    lot: str
+    product: str
+    lot_number: str
+
+
+@dataclass(eq=False)
+class LotRegistryNotUndoable(ContractError):
+    """Thrown when a dispensing is not to be undone: it is over 10 days ago, or what held the unit was shipped."""
+
+    SELECTOR: ClassVar[str] = "0x98e0aede"
+    SUMMARY: ClassVar[str] = (
+        "a dispensing is not to be undone: it is over 10 days ago, or what held the unit was shipped."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "uint256")
+    lot: str
+    index: int
+    dispensed_day: int
+
+
+@dataclass(eq=False)
+class LotRegistryRecalled(ContractError):
+    """Thrown when a lot is recalled."""
+
+    SELECTOR: ClassVar[str] = "0x48edfeb2"
+    SUMMARY: ClassVar[str] = "a lot is recalled."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: RecallClass, 2: RecallReason}
+    lot: str
+    recall_class: RecallClass
+    reason: RecallReason
+
+
+@dataclass(eq=False)
+class LotRegistryUnknownLot(ContractError):
+    """Thrown when no lot has this id."""
+
+    SELECTOR: ClassVar[str] = "0x6c5e7531"
+    SUMMARY: ClassVar[str] = "no lot has this id."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    lot: str
 
 
 @dataclass(eq=False)
@@ -950,6 +2133,445 @@ class OrganizationRegistryUnknownOrganization(ContractError):
 
 
 @dataclass(eq=False)
+class PriorAuthorizationCoverageUnverified(ContractError):
+    """Thrown when a person would grant units to a member that is not verified."""
+
+    SELECTOR: ClassVar[str] = "0x5181fe28"
+    SUMMARY: ClassVar[str] = "a person would grant units to a member that is not verified."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    request: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationForbiddenTransition(ContractError):
+    """Thrown when a line's status does not allow the call."""
+
+    SELECTOR: ClassVar[str] = "0x1fd95834"
+    SUMMARY: ClassVar[str] = "a line's status does not allow the call."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint256", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {3: LineStatus}
+    provider: str
+    request_id: str
+    line: int
+    status: LineStatus
+
+
+@dataclass(eq=False)
+class PriorAuthorizationInvalidGrant(ContractError):
+    """Thrown when a review grants what its action does not mean, a class that the version has no rule for, or by an appeal less than is left."""
+
+    SELECTOR: ClassVar[str] = "0xc72177a5"
+    SUMMARY: ClassVar[str] = (
+        "a review grants what its action does not mean, a class that the version has no rule for, or by an appeal less than is left."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "uint40", "uint64")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {0: Action}
+    action: Action
+    benefit_class: int
+    milli_units: int
+    amount: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationInvalidLineCount(ContractError):
+    """Thrown when a request has no lines, or would have more than 255."""
+
+    SELECTOR: ClassVar[str] = "0x2fbe1839"
+    SUMMARY: ClassVar[str] = "a request has no lines, or would have more than 255."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256")
+    request_id: str
+    lines: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationInvalidSignature(ContractError):
+    """Thrown when a signature is not the key's, or is for another content, chain or contract."""
+
+    SELECTOR: ClassVar[str] = "0x1bf26156"
+    SUMMARY: ClassVar[str] = "a signature is not the key's, or is for another content, chain or contract."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    key: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNoUnits(ContractError):
+    """Thrown when a line has no units."""
+
+    SELECTOR: ClassVar[str] = "0x5200748a"
+    SUMMARY: ClassVar[str] = "a line has no units."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256")
+    request_id: str
+    line: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotAParty(ContractError):
+    """Thrown when the caller's key is neither the provider's nor the insurer's."""
+
+    SELECTOR: ClassVar[str] = "0xa73fc431"
+    SUMMARY: ClassVar[str] = "the caller's key is neither the provider's nor the insurer's."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    provider: str
+    caller: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotAppealable(ContractError):
+    """Thrown when a decision can't be appealed: it was before, or too long ago."""
+
+    SELECTOR: ClassVar[str] = "0x2aa35ce9"
+    SUMMARY: ClassVar[str] = "a decision can't be appealed: it was before, or too long ago."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint256")
+    provider: str
+    request_id: str
+    line: int
+    until: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotDrawable(ContractError):
+    """Thrown when a grant has less left, is not in force that day, or binds nobody."""
+
+    SELECTOR: ClassVar[str] = "0xa8c23fd5"
+    SUMMARY: ClassVar[str] = "a grant has less left, is not in force that day, or binds nobody."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40", "uint64", "uint16")
+    provider: str
+    request_id: str
+    line: int
+    milli_units: int
+    amount: int
+    service_day: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotExpired(ContractError):
+    """Thrown when a claim may still draw on a grant."""
+
+    SELECTOR: ClassVar[str] = "0x377a4c3c"
+    SUMMARY: ClassVar[str] = "a claim may still draw on a grant."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint256")
+    provider: str
+    request_id: str
+    line: int
+    last_filing_day: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotExtendable(ContractError):
+    """Thrown when the deadline was extended before, or is past."""
+
+    SELECTOR: ClassVar[str] = "0x2330e067"
+    SUMMARY: ClassVar[str] = "the deadline was extended before, or is past."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40")
+    provider: str
+    request_id: str
+    line: int
+    due_at: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotOverdue(ContractError):
+    """Thrown when a line is not overdue, or is marked already and can't be approved yet."""
+
+    SELECTOR: ClassVar[str] = "0x22025b77"
+    SUMMARY: ClassVar[str] = "a line is not overdue, or is marked already and can't be approved yet."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40")
+    provider: str
+    request_id: str
+    line: int
+    due_at: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotTheInsurers(ContractError):
+    """Thrown when the key is not the insurer's."""
+
+    SELECTOR: ClassVar[str] = "0x8e957c76"
+    SUMMARY: ClassVar[str] = "the key is not the insurer's."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes12")
+    key: str
+    organization: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationNotTheSettlement(ContractError):
+    """Thrown when an account other than the settlement draws."""
+
+    SELECTOR: ClassVar[str] = "0x4ad698b9"
+    SUMMARY: ClassVar[str] = "an account other than the settlement draws."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
+    caller: str
+    settlement: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOtherContent(ContractError):
+    """Thrown when the provider has a request of this id with other content."""
+
+    SELECTOR: ClassVar[str] = "0xc9124133"
+    SUMMARY: ClassVar[str] = "the provider has a request of this id with other content."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32")
+    provider: str
+    request_id: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOtherDecision(ContractError):
+    """Thrown when a review supersedes another decision than the line's last."""
+
+    SELECTOR: ClassVar[str] = "0xac17aaa7"
+    SUMMARY: ClassVar[str] = "a review supersedes another decision than the line's last."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint16")
+    provider: str
+    request_id: str
+    line: int
+    sequence: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOtherMember(ContractError):
+    """Thrown when the eligibility names another member or period than the request has."""
+
+    SELECTOR: ClassVar[str] = "0xff8d3a8f"
+    SUMMARY: ClassVar[str] = "the eligibility names another member or period than the request has."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32")
+    provider: str
+    request_id: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOtherPlan(ContractError):
+    """Thrown when an eligibility is for another plan than the version's."""
+
+    SELECTOR: ClassVar[str] = "0x0d89695b"
+    SUMMARY: ClassVar[str] = "an eligibility is for another plan than the version's."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint32", "uint32")
+    plan: int
+    expected: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOtherRevision(ContractError):
+    """Thrown when an update is of another revision than the request has."""
+
+    SELECTOR: ClassVar[str] = "0x3a70ee95"
+    SUMMARY: ClassVar[str] = "an update is of another revision than the request has."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8")
+    provider: str
+    request_id: str
+    revision: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOtherVersion(ContractError):
+    """Thrown when the provider's version in force is another than the request expects, or there is none (0)."""
+
+    SELECTOR: ClassVar[str] = "0xab2c1a23"
+    SUMMARY: ClassVar[str] = (
+        "the provider's version in force is another than the request expects, or there is none (0)."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint16", "uint16")
+    provider: str
+    version: int
+    in_force: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationOverPeriodLimit(ContractError):
+    """Thrown when a grant would pass the period's limit."""
+
+    SELECTOR: ClassVar[str] = "0x97c45134"
+    SUMMARY: ClassVar[str] = "a grant would pass the period's limit."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16", "uint40", "uint48", "uint40")
+    benefit_class: int
+    milli_units: int
+    taken: int
+    limit: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationReasonMissing(ContractError):
+    """Thrown when an adverse act states no reason."""
+
+    SELECTOR: ClassVar[str] = "0x28ecaa99"
+    SUMMARY: ClassVar[str] = "an adverse act states no reason."
+    TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(eq=False)
+class PriorAuthorizationReceiptOutOfRange(ContractError):
+    """Thrown when a request or appeal was received in the future, or too long ago, or an appeal before the decision."""
+
+    SELECTOR: ClassVar[str] = "0xf97f7422"
+    SUMMARY: ClassVar[str] = (
+        "a request or appeal was received in the future, or too long ago, or an appeal before the decision."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("uint40", "uint40", "uint40")
+    received_at: int
+    earliest: int
+    latest: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationSameReviewer(ContractError):
+    """Thrown when the same reviewer would decide again."""
+
+    SELECTOR: ClassVar[str] = "0xf481a861"
+    SUMMARY: ClassVar[str] = "the same reviewer would decide again."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    reviewer: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationServiceTooFar(ContractError):
+    """Thrown when a line's first day of service is more than 366 days after the receipt."""
+
+    SELECTOR: ClassVar[str] = "0x89cb6a75"
+    SUMMARY: ClassVar[str] = "a line's first day of service is more than 366 days after the receipt."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint256", "uint16", "uint256")
+    request_id: str
+    line: int
+    service_day: int
+    latest: int
+
+
+@dataclass(eq=False)
+class PriorAuthorizationTooManyRevisions(ContractError):
+    """Thrown when a request was updated 255 times."""
+
+    SELECTOR: ClassVar[str] = "0xf82c3dde"
+    SUMMARY: ClassVar[str] = "a request was updated 255 times."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32")
+    provider: str
+    request_id: str
+
+
+@dataclass(eq=False)
+class PriorAuthorizationUnknown(ContractError):
+    """Thrown when there is no such request or line."""
+
+    SELECTOR: ClassVar[str] = "0x049e8b9a"
+    SUMMARY: ClassVar[str] = "there is no such request or line."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint256")
+    provider: str
+    request_id: str
+    line: int
+
+
+@dataclass(eq=False)
+class ProviderDocumentsInvalid(ContractError):
+    """Thrown when a document is not the provider's, not in force, or covered by a compromised key's cut-off."""
+
+    SELECTOR: ClassVar[str] = "0xbb7174af"
+    SUMMARY: ClassVar[str] = (
+        "a document is not the provider's, not in force, or covered by a compromised key's cut-off."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes32", "uint8", "bytes12", "bool")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: DocumentStatus}
+    submitter: str
+    leaf: str
+    status: DocumentStatus
+    organization: str
+    compromised: bool
+
+
+@dataclass(eq=False)
+class PurchaseEscrowDeadline(ContractError):
+    """Thrown when an order's deadline is not ahead, or not past."""
+
+    SELECTOR: ClassVar[str] = "0xca6cc852"
+    SUMMARY: ClassVar[str] = "an order's deadline is not ahead, or not past."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint40", "uint40")
+    order: str
+    deadline: int
+    block_time: int
+
+
+@dataclass(eq=False)
+class PurchaseEscrowForbiddenTransition(ContractError):
+    """Thrown when an order is in another state than the call needs."""
+
+    SELECTOR: ClassVar[str] = "0x49dcf6db"
+    SUMMARY: ClassVar[str] = "an order is in another state than the call needs."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: OrderStatus}
+    order: str
+    status: OrderStatus
+
+
+@dataclass(eq=False)
+class PurchaseEscrowInvalidAmount(ContractError):
+    """Thrown when nothing came in, or more than can be kept."""
+
+    SELECTOR: ClassVar[str] = "0x7c7de56f"
+    SUMMARY: ClassVar[str] = "nothing came in, or more than can be kept."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256",)
+    amount: int
+
+
+@dataclass(eq=False)
+class PurchaseEscrowInvalidShare(ContractError):
+    """Thrown when a share is more than the whole."""
+
+    SELECTOR: ClassVar[str] = "0x48e17b36"
+    SUMMARY: ClassVar[str] = "a share is more than the whole."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256",)
+    basis_points: int
+
+
+@dataclass(eq=False)
+class PurchaseEscrowNoCredit(ContractError):
+    """Thrown when there is nothing to pay out."""
+
+    SELECTOR: ClassVar[str] = "0xf08d41d7"
+    SUMMARY: ClassVar[str] = "there is nothing to pay out."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address")
+    organization: str
+    token: str
+
+
+@dataclass(eq=False)
+class PurchaseEscrowNotTheCustody(ContractError):
+    """Thrown when only the custody may call."""
+
+    SELECTOR: ClassVar[str] = "0xc0d61743"
+    SUMMARY: ClassVar[str] = "only the custody may call."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    caller: str
+
+
+@dataclass(eq=False)
+class PurchaseEscrowOrderExists(ContractError):
+    """Thrown when an order has this id already."""
+
+    SELECTOR: ClassVar[str] = "0x0e901996"
+    SUMMARY: ClassVar[str] = "an order has this id already."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    order: str
+
+
+@dataclass(eq=False)
+class PurchaseEscrowOtherParties(ContractError):
+    """Thrown when an order is between others."""
+
+    SELECTOR: ClassVar[str] = "0x9c617683"
+    SUMMARY: ClassVar[str] = "an order is between others."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "bytes12")
+    order: str
+    buyer: str
+    seller: str
+
+
+@dataclass(eq=False)
+class ReentrancyGuardReentrantCall(ContractError):
+    """`ReentrancyGuardReentrantCall()`"""
+
+    SELECTOR: ClassVar[str] = "0x3ee5aeb5"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(eq=False)
 class RehearsalWorkNotYours(ContractError):
     """Thrown when a task is not one that the caller's organization has under way."""
 
@@ -991,6 +2613,48 @@ class ReplaceableOpen(ContractError):
 
 
 @dataclass(eq=False)
+class ReviewPanelInvalidReviewer(ContractError):
+    """Thrown when an id is zero."""
+
+    SELECTOR: ClassVar[str] = "0x30d2b442"
+    SUMMARY: ClassVar[str] = "an id is zero."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    key: str
+
+
+@dataclass(eq=False)
+class ReviewPanelNotAReviewer(ContractError):
+    """Thrown when a key is no reviewer's."""
+
+    SELECTOR: ClassVar[str] = "0x02d52f06"
+    SUMMARY: ClassVar[str] = "a key is no reviewer's."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    key: str
+
+
+@dataclass(eq=False)
+class ReviewPanelNotTheInsurers(ContractError):
+    """Thrown when a key is not the insurer's."""
+
+    SELECTOR: ClassVar[str] = "0x850ea840"
+    SUMMARY: ClassVar[str] = "a key is not the insurer's."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes12")
+    key: str
+    organization: str
+
+
+@dataclass(eq=False)
+class ReviewPanelOtherReviewer(ContractError):
+    """Thrown when the key reviews, or did once, under another id: for ever one person's."""
+
+    SELECTOR: ClassVar[str] = "0x0db43b81"
+    SUMMARY: ClassVar[str] = "the key reviews, or did once, under another id: for ever one person's."
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes12")
+    key: str
+    reviewer: str
+
+
+@dataclass(eq=False)
 class SafeCastOverflowedUintDowncast(ContractError):
     """`SafeCastOverflowedUintDowncast(uint8,uint256)`"""
 
@@ -999,6 +2663,93 @@ class SafeCastOverflowedUintDowncast(ContractError):
     TYPES: ClassVar[tuple[str, ...]] = ("uint8", "uint256")
     bits: int
     value: int
+
+
+@dataclass(eq=False)
+class SafeERC20FailedOperation(ContractError):
+    """`SafeERC20FailedOperation(address)`"""
+
+    SELECTOR: ClassVar[str] = "0x5274afe7"
+    SUMMARY: ClassVar[str] = ""
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    token: str
+
+
+@dataclass(eq=False)
+class ServiceHistoryInvalidService(ContractError):
+    """Thrown when a record has no kind, no content or a time ahead, or names a part without replacing one."""
+
+    SELECTOR: ClassVar[str] = "0xa94264cc"
+    SUMMARY: ClassVar[str] = "a record has no kind, no content or a time ahead, or names a part without replacing one."
+    TYPES: ClassVar[tuple[str, ...]] = ("uint8", "uint40", "bytes32", "bytes12")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {0: ServiceKind}
+    kind: ServiceKind
+    serviced_at: int
+    content: str
+    part_lot: str
+
+
+@dataclass(eq=False)
+class ServiceHistoryInvalidSignature(ContractError):
+    """Thrown when a signature is not the key's."""
+
+    SELECTOR: ClassVar[str] = "0xf5b4fbc2"
+    SUMMARY: ClassVar[str] = "a signature is not the key's."
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    key: str
+
+
+@dataclass(eq=False)
+class ServiceHistoryNotADevice(ContractError):
+    """Thrown when a lot is not of devices, or the unit is not of the lot."""
+
+    SELECTOR: ClassVar[str] = "0x02b0acd4"
+    SUMMARY: ClassVar[str] = "a lot is not of devices, or the unit is not of the lot."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256")
+    lot: str
+    index: int
+
+
+@dataclass(eq=False)
+class ServiceHistoryNotInHand(ContractError):
+    """Thrown when neither the maker nor the holder stands behind a record."""
+
+    SELECTOR: ClassVar[str] = "0x27bd5706"
+    SUMMARY: ClassVar[str] = "neither the maker nor the holder stands behind a record."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12")
+    lot: str
+    index: int
+    caller: str
+
+
+@dataclass(eq=False)
+class ServiceHistoryNotTheNext(ContractError):
+    """Thrown when a record is not the next of its device."""
+
+    SELECTOR: ClassVar[str] = "0x5b67b627"
+    SUMMARY: ClassVar[str] = "a record is not the next of its device."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "uint32", "uint32")
+    lot: str
+    index: int
+    sequence: int
+    last: int
+
+
+@dataclass(eq=False)
+class ServiceHistoryPartNotUsable(ContractError):
+    """Thrown when a part came to an end or is suspect, is the device itself, or is in a device already: `device` is `keccak256(abi.encode(lot, index))` of that, else zero."""
+
+    SELECTOR: ClassVar[str] = "0xede47ac2"
+    SUMMARY: ClassVar[str] = (
+        "a part came to an end or is suspect, is the device itself, or is in a device already: `device` is `keccak256(abi.encode(lot, index))` of that, else zero."
+    )
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "uint8", "bool", "bytes32")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: UnitStatus}
+    part_lot: str
+    part_index: int
+    status: UnitStatus
+    suspect: bool
+    device: str
 
 
 @dataclass(eq=False)
@@ -1042,91 +2793,245 @@ class StringTooLong(ContractError):
     str: str
 
 
+@dataclass(eq=False)
+class UnitLedgerNotReserved(ContractError):
+    """Thrown when more units are to be taken from a count than it has."""
+
+    SELECTOR: ClassVar[str] = "0xca923e88"
+    SUMMARY: ClassVar[str] = "more units are to be taken from a count than it has."
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes16", "uint16", "uint16", "uint40", "uint48")
+    member_key: str
+    period: int
+    benefit_class: int
+    milli_units: int
+    held: int
+
+
 BY_SELECTOR: dict[str, type[ContractError]] = {
     "0x0207b3b0": OrganizationRegistryUnknownOrganization,
+    "0x02b0acd4": ServiceHistoryNotADevice,
+    "0x02d52f06": ReviewPanelNotAReviewer,
+    "0x02fc88ff": ClaimSettlementReasonMissing,
+    "0x049e8b9a": PriorAuthorizationUnknown,
     "0x068ca9d8": AccessManagedUnauthorized,
+    "0x076c86b1": ClaimSettlementOtherClaim,
     "0x0813ada2": AccessManagerInvalidInitialAdmin,
     "0x09e718e4": DocumentAnchorOwnDocument,
+    "0x0acdd195": InsurerVaultNotPaid,
+    "0x0ae3ed47": LotRegistryForbiddenTransition,
     "0x0bab97e2": DocumentAnchorInvalidSuccessor,
+    "0x0c152f1f": InsurerVaultRecoveryPending,
     "0x0d596780": OrganizationRegistryAlreadyAdmitted,
+    "0x0d89695b": PriorAuthorizationOtherPlan,
+    "0x0db43b81": ReviewPanelOtherReviewer,
+    "0x0e901996": PurchaseEscrowOrderExists,
     "0x0f1e9d5c": OrganizationRegistryReasonMissing,
     "0x0f329260": OrganizationRegistryIdentifierNotHeld,
     "0x11037095": OrganizationRegistryNoRecovery,
+    "0x142801df": ColdChainInvalidKey,
+    "0x14b534db": InsurerVaultOvercharged,
     "0x1555066b": DocumentAnchorLeavesOutOfRange,
     "0x16715e28": DocumentAnchorAlreadyAmended,
+    "0x17580e87": ColdChainNotInHand,
     "0x1871a90c": AccessManagerLockedRole,
     "0x18cb6b7a": AccessManagerNotReady,
+    "0x1bf26156": PriorAuthorizationInvalidSignature,
     "0x1c157acd": OrganizationRegistryMissingMemberRole,
+    "0x1c40f0dc": LotRegistryNotTheCustody,
+    "0x1d9d013b": ColdChainInvalidWindow,
     "0x1e48a7e7": DocumentAnchorSignatureExpired,
+    "0x1fd95834": PriorAuthorizationForbiddenTransition,
+    "0x1fe82b1e": CoveragePolicyNotTheirKey,
+    "0x22025b77": PriorAuthorizationNotOverdue,
     "0x22fbc0e7": DocumentAnchorNotTheSubject,
+    "0x2330e067": PriorAuthorizationNotExtendable,
     "0x2520601d": CheckpointUnorderedInsertion,
+    "0x25715989": CustodyForbiddenTransition,
+    "0x27bd5706": ServiceHistoryNotInHand,
+    "0x28ecaa99": PriorAuthorizationReasonMissing,
+    "0x2a9c81f3": LotRegistryInvalidRange,
+    "0x2aa35ce9": PriorAuthorizationNotAppealable,
+    "0x2abb5700": CustodyContractSet,
     "0x2aca0f72": OrganizationRegistryNotAContract,
+    "0x2f222f90": LotRegistryMayNotAct,
+    "0x2fbe1839": PriorAuthorizationInvalidLineCount,
     "0x305a27a9": StringTooLong,
+    "0x30d2b442": ReviewPanelInvalidReviewer,
     "0x320ff748": AccessManagerUnauthorizedConsume,
     "0x35b2fc0d": RehearsalWorkNotYours,
+    "0x36febb51": InsurerVaultNotController,
+    "0x377a4c3c": PriorAuthorizationNotExpired,
+    "0x37ceddc5": CoveragePolicyNotEnrolled,
+    "0x39bfb140": CustodyNotWhole,
+    "0x3a2e9293": CustodyNotTheContract,
+    "0x3a70ee95": PriorAuthorizationOtherRevision,
+    "0x3ab83e0a": LotRegistryLotExists,
+    "0x3b1d91f5": InsurerVaultNotReady,
+    "0x3ee5aeb5": ReentrancyGuardReentrantCall,
     "0x3fe2751c": AccessManagerUnauthorizedCancel,
     "0x40044688": OrganizationRegistryKeyCompromised,
+    "0x4179fbf8": CustodyNotTheCarrier,
     "0x42dd87ad": DocumentAnchorAlreadyAnswered,
+    "0x44d222d8": InsurerVaultNotFree,
+    "0x44e658cf": CoveragePolicyNotAParty,
+    "0x46fc663b": ClaimSettlementNoClaimId,
+    "0x48e17b36": PurchaseEscrowInvalidShare,
+    "0x48edfeb2": LotRegistryRecalled,
+    "0x49044369": ClaimSettlementEmptyLine,
+    "0x49dcf6db": PurchaseEscrowForbiddenTransition,
+    "0x4ad698b9": PriorAuthorizationNotTheSettlement,
     "0x4ae2210d": DocumentAnchorEmptyBatch,
+    "0x4b1fd2f3": InsurerVaultAmountTooLarge,
     "0x4ccf60f9": DocumentAnchorInvalidSignature,
     "0x4f785690": OrganizationRegistryIdentifierTaken,
     "0x4fd2281c": DocumentAnchorUnknownStream,
     "0x50f4951b": OrganizationRegistryRecoveryNotReady,
+    "0x5181fe28": PriorAuthorizationCoverageUnverified,
     "0x51b40475": OrganizationRegistryInvalidRecoveryDelay,
+    "0x5200748a": PriorAuthorizationNoUnits,
+    "0x5274afe7": SafeERC20FailedOperation,
+    "0x52b7ea98": CoveragePolicyEnrolmentTooEarly,
     "0x53709ddf": OrganizationRegistryMayNotContest,
+    "0x538c71ed": CustodyUnknownContainer,
+    "0x53ecda7d": InsurerVaultHalted,
+    "0x547b8a13": InsurerVaultNothingToPay,
     "0x55551ab1": OrganizationRegistryNotController,
     "0x55e391ac": OrganizationRegistryLicenceExpired,
     "0x57979a42": SingleWriterNotWriter,
+    "0x57d77a20": CoveragePolicyInvalidRule,
+    "0x58d71df8": CustodyOpened,
+    "0x592d5d46": CustodyInvalidReceiver,
     "0x5b2ff0f1": DocumentAnchorInvalidTerms,
+    "0x5b67b627": ServiceHistoryNotTheNext,
     "0x5c2c7b91": DocumentAnchorInvalidSigningTime,
     "0x5c6a9bb2": DocumentAnchorNotCountersigned,
+    "0x5d145a93": ColdChainNotTheNext,
+    "0x5dda85bd": ClaimSettlementInvalidLineCount,
     "0x5f159e63": AccessManagerBadConfirmation,
     "0x606304f8": ReplaceableOpen,
     "0x60a299b0": AccessManagerNotScheduled,
+    "0x60baea79": ColdChainNotTheMaker,
+    "0x614c77de": LotRegistryNoNoticeDue,
     "0x62ed84a4": ReplaceableClosed,
+    "0x645e6a6d": CustodyInvalidRange,
     "0x67256846": DocumentAnchorNotInBatch,
     "0x680fb875": HaltableHalted,
     "0x69873482": DocumentAnchorNotDisputed,
+    "0x69c76898": LotRegistryInvalidTranche,
+    "0x6aaa76c7": CustodyUnitNotInSupply,
+    "0x6c3abb6d": CustodyNoSuchCase,
+    "0x6c5e7531": LotRegistryUnknownLot,
     "0x6c7c3da5": SingleWriterNotAVersion,
     "0x6dfcc650": SafeCastOverflowedUintDowncast,
     "0x6e429803": OrganizationRegistryInvalidIdentifier,
+    "0x6f7609fb": InsurerVaultNoPrepayment,
+    "0x71726cc2": LotRegistryExpired,
     "0x718566f3": DocumentAnchorUnknown,
+    "0x71bf7547": CustodyNested,
     "0x72ba11ef": OrganizationRegistryTimeInFuture,
     "0x72eafacf": DocumentAnchorReasonMissing,
+    "0x73dab237": CustodyWrongKind,
+    "0x777f27d2": CoveragePolicyRuleExists,
     "0x7817cabe": RehearsalWorkTaskTaken,
     "0x78a5d6e4": AccessManagerExpired,
+    "0x791e861d": CustodyCycle,
+    "0x7c7de56f": PurchaseEscrowInvalidAmount,
+    "0x7d2e465d": CoveragePolicySealed,
     "0x7d9d62a1": DocumentAnchorAlreadyRevoked,
+    "0x7e4296c0": InsurerVaultNothingReceived,
+    "0x7f3ffbb4": ColdChainNotTheOperator,
+    "0x80aabf3a": ClaimSettlementCoverageUnverified,
     "0x813e9459": AccessManagerAlreadyScheduled,
     "0x81c6f24b": AccessManagerUnauthorizedCall,
+    "0x823da036": CustodyContainerExists,
+    "0x837b949e": CoveragePolicySignatureExpired,
+    "0x850ea840": ReviewPanelNotTheInsurers,
+    "0x8557ed6c": ClaimSettlementForbiddenTransition,
+    "0x89cb6a75": PriorAuthorizationServiceTooFar,
+    "0x8e957c76": PriorAuthorizationNotTheInsurers,
+    "0x9373f708": ClaimSettlementInvalidSignature,
     "0x93825389": HaltableNotHalted,
+    "0x979881bb": CoveragePolicyUnexpectedRules,
+    "0x97c45134": PriorAuthorizationOverPeriodLimit,
+    "0x986a76d6": ClaimSettlementOtherLine,
+    "0x98c7cec3": CoveragePolicyNotSealed,
+    "0x98e0aede": LotRegistryNotUndoable,
     "0x9996b315": AddressEmptyCode,
     "0x9ad45c57": SingleWriterStillOpen,
+    "0x9c617683": PurchaseEscrowOtherParties,
+    "0x9ce3ead1": LotRegistryInvalidProof,
+    "0x9dca4b64": ClaimSettlementInvalidReview,
+    "0xa2553c12": LotRegistryInvalidTerms,
+    "0xa270954b": CustodyNotTheReceiver,
+    "0xa2796d53": LotRegistryNotTheMaker,
     "0xa3727269": OrganizationRegistrySignatureExpired,
     "0xa4e6f3a2": OrganizationRegistryCutOffOutOfRange,
+    "0xa73fc431": PriorAuthorizationNotAParty,
+    "0xa8c23fd5": PriorAuthorizationNotDrawable,
+    "0xa94264cc": ServiceHistoryInvalidService,
     "0xa950497d": OrganizationRegistryInvalidName,
+    "0xab2c1a23": PriorAuthorizationOtherVersion,
+    "0xac17aaa7": PriorAuthorizationOtherDecision,
     "0xad231b84": OrganizationRegistryKeyTaken,
     "0xaf0b8f59": OrganizationRegistryInvalidMemberRoles,
     "0xaf77169d": AccessManagedRequiredDelay,
+    "0xb1f0f809": LotRegistryNotTheOpening,
+    "0xb3139131": CoveragePolicyInvalidSignature,
     "0xb3512b0c": InvalidShortString,
     "0xb355bd24": OrganizationRegistryNotPendingController,
+    "0xb3fd6fb3": ColdChainInvalidLimits,
     "0xb4d169c8": DocumentAnchorStreamExists,
     "0xb6316bae": OrganizationRegistryNotInGoodStanding,
+    "0xb687a318": CoveragePolicyUnknownVersion,
+    "0xb92316cf": InsurerVaultNoRecipient,
+    "0xbb7174af": ProviderDocumentsInvalid,
+    "0xbc4b3fd0": CustodyInvalidEnd,
     "0xbc95694e": DocumentAnchorAlreadyDisputed,
+    "0xbe8e8b90": CustodyNotNested,
+    "0xc0d61743": PurchaseEscrowNotTheCustody,
     "0xc24a62b2": OrganizationRegistryLicencePast,
     "0xc2f31e5e": AccessManagedInvalidAuthority,
+    "0xc72177a5": PriorAuthorizationInvalidGrant,
     "0xc77404e3": DocumentAnchorAlreadyAnchored,
     "0xc8f4880b": OrganizationRegistryForbiddenTransition,
+    "0xc9124133": PriorAuthorizationOtherContent,
+    "0xc9178ce7": CoveragePolicyOtherDigest,
+    "0xca484814": CoveragePolicyInvalidTerms,
+    "0xca6cc852": PurchaseEscrowDeadline,
+    "0xca923e88": UnitLedgerNotReserved,
     "0xcd89bb87": OrganizationRegistryRecoveryPending,
     "0xcf479181": InsufficientBalance,
+    "0xd4c3b6eb": CustodyNotTheSender,
+    "0xd699508f": ColdChainUnknownDevice,
     "0xd6bda275": FailedCall,
+    "0xd9933f44": LotRegistryInvalidRecall,
+    "0xda04e6d7": LotRegistryInvalidProduct,
     "0xdbc17c47": OrganizationRegistryUnknownKey,
+    "0xdbc39795": ColdChainInvalidSignature,
+    "0xdebff026": ColdChainOtherContainer,
     "0xdf037ac2": DocumentAnchorNotInForce,
+    "0xe19b340d": InsurerVaultNothingFunded,
+    "0xe49057b5": CustodyNotInContainer,
+    "0xe6d214b0": InsurerVaultAlreadyPaid,
+    "0xe6fde419": CustodyNotTheHolder,
+    "0xe71c2c81": CustodyNotVerified,
     "0xe9748415": DocumentAnchorExpiryPast,
     "0xeb15f124": OrganizationRegistryFrozen,
+    "0xede47ac2": ServiceHistoryPartNotUsable,
     "0xee91f6be": OrganizationRegistryKeyRetired,
+    "0xefd88be8": CustodyDeadline,
     "0xf07e038f": AccessManagerUnauthorizedAccount,
+    "0xf08d41d7": PurchaseEscrowNoCredit,
+    "0xf481a861": PriorAuthorizationSameReviewer,
     "0xf4ffa8fe": OrganizationRegistryInvalidSignature,
+    "0xf5b4fbc2": ServiceHistoryInvalidSignature,
+    "0xf652002a": CustodyNothingRejected,
+    "0xf6b3136c": InsurerVaultAccumulatorsOutOfRange,
+    "0xf82c3dde": PriorAuthorizationTooManyRevisions,
     "0xf93e622e": DocumentAnchorNotSameOrganization,
+    "0xf955419a": LotRegistryInvalidUnits,
+    "0xf97f7422": PriorAuthorizationReceiptOutOfRange,
     "0xfc9a524c": DocumentAnchorCountersignatureWithdrawn,
     "0xfe10c22e": OrganizationRegistryInvalidAccount,
+    "0xff8d3a8f": PriorAuthorizationOtherMember,
 }

@@ -9,20 +9,62 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from careledger.contract_enums import AmendmentReason, DisputeReason, Reason, RevocationReason
+from careledger.contract_enums import (
+    Action,
+    AmendmentReason,
+    AppealStatus,
+    Basis,
+    ClaimStatus,
+    Coverage,
+    Curve,
+    DisputeReason,
+    Finding,
+    Pricing,
+    Reason,
+    RecallClass,
+    RecallReason,
+    RevocationReason,
+    ServiceKind,
+    UnitStatus,
+)
 
 __all__ = [
+    "AccumulatorsChanged",
     "AnchorRevoked",
     "AnchorRevokedByOtherKey",
+    "AppealDecided",
     "AuthorityUpdated",
     "BY_TOPIC",
     "BatchAnchored",
+    "CameBack",
+    "ClaimAdjudicated",
+    "ClaimDuplicate",
+    "ClaimPended",
+    "ClaimReversed",
+    "ClaimReviewed",
+    "ClaimSubmitted",
     "ClosedToNewWork",
+    "ColdChainChanged",
+    "ContainerEnded",
+    "ContainerNested",
+    "ContainerOpened",
+    "ContainerUnpacked",
     "ContractEvent",
     "ContractPublished",
     "ControllerTransferStarted",
     "ControllerTransferred",
     "CountersignatureWithdrawn",
+    "CoverageVerified",
+    "CreditPaid",
+    "CreditPaidOut",
+    "DeadlineExtended",
+    "Deposited",
+    "DeviceBound",
+    "DeviceRegistered",
+    "DeviceRetired",
+    "DeviceServiced",
+    "DeviceUnbound",
+    "DispensingUndone",
     "DisputeAnswered",
     "DisputeWithdrawn",
     "DocumentAmended",
@@ -31,38 +73,86 @@ __all__ = [
     "DocumentDisputed",
     "DocumentsAnchored",
     "EIP712DomainChanged",
+    "EnrolmentEnded",
+    "EscrowSet",
+    "ExcursionFlagged",
+    "GrantChanged",
+    "GrantExpired",
     "Halted",
+    "HandedOver",
     "IdentifierAssigned",
     "IdentifierWithdrawn",
+    "IllegitimateNotified",
+    "InformationRequested",
+    "InformationSupplied",
     "KeyAdded",
     "KeyCompromised",
     "KeyRetired",
     "LeavesRevoked",
     "LeavesRevokedByOtherKey",
     "LicenceRenewed",
+    "LimitsChanged",
+    "LimitsSet",
+    "LineAppealed",
+    "LineCancelled",
+    "LineDecided",
+    "LineOverdue",
+    "LineSuperseded",
+    "LotCommissioned",
+    "LotOpened",
+    "LotRecalled",
+    "LotRepackaged",
+    "LotsSet",
     "MemberRolesChanged",
     "MetadataCommitted",
+    "MixedPacked",
     "OpenedToNewWork",
     "OperationCanceled",
     "OperationExecuted",
     "OperationScheduled",
+    "OpinionGiven",
+    "OrderOpened",
+    "OrderPaid",
+    "OrderRefunded",
+    "OrderShipped",
     "OrganizationAdmitted",
     "OrganizationExpelled",
     "OrganizationReinstated",
     "OrganizationSuspended",
     "PartyNamed",
+    "PayeeChanged",
+    "PaymentQueued",
+    "PrepaymentHeld",
+    "PrepaymentRefunded",
+    "PrepaymentUsed",
+    "ProductAssigned",
+    "ProviderCredited",
+    "ProviderDebited",
+    "ProviderEnrolled",
+    "QueuedPaymentDropped",
+    "RangePacked",
+    "Received",
     "RecoveryCancelled",
     "RecoveryCompleted",
     "RecoveryContested",
     "RecoverySettled",
     "RecoveryStarted",
+    "Rejected",
+    "ReportedMissing",
+    "RequestSubmitted",
     "Resumed",
+    "ReturnVerified",
+    "ReviewerAppointed",
+    "ReviewerDismissed",
     "RoleAdminChanged",
     "RoleGrantDelayChanged",
     "RoleGranted",
     "RoleGuardianChanged",
     "RoleLabel",
     "RoleRevoked",
+    "RuleAdded",
+    "SettlementChanged",
+    "Shipped",
     "StreamContinued",
     "StreamDeclared",
     "StreamExtended",
@@ -73,6 +163,20 @@ __all__ = [
     "TaskCounted",
     "TaskFinished",
     "TaskWithdrawn",
+    "TrancheAdded",
+    "UnitCleared",
+    "UnitDispensed",
+    "UnitIllegitimate",
+    "UnitSuspected",
+    "UnitsChanged",
+    "UnitsDispensed",
+    "UnitsEnded",
+    "UnitsMoved",
+    "VersionDrafted",
+    "VersionSealed",
+    "WindowRecorded",
+    "WithdrawalRequested",
+    "Withdrawn",
     "WriterChanged",
 ]
 
@@ -84,6 +188,19 @@ class ContractEvent:
     TYPES: ClassVar[tuple[str, ...]]
     ENUMS: ClassVar[dict[int, type[IntEnum]]] = {}
     INDEXED: ClassVar[tuple[bool, ...]]
+
+
+@dataclass(frozen=True)
+class AccumulatorsChanged(ContractEvent):
+    """What a member has paid in a period changed."""
+
+    TOPIC: ClassVar[str] = "0x4ca48f795be2b6552dbb1a9b02b3688d243ea079b343b2ed2928cece777134ae"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes16", "uint16", "uint64", "uint64")
+    member_key: str
+    period: int
+    deductible: int
+    out_of_pocket: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +224,33 @@ class AnchorRevokedByOtherKey(ContractEvent):
     id: str
     stamp: int
     key: str
+
+
+@dataclass(frozen=True)
+class AppealDecided(ContractEvent):
+    """An appeal was decided; if overturned, a `LineDecided` is with it."""
+
+    TOPIC: ClassVar[str] = "0x52f540ad75d9065eb26b60f1f54dad5451371d4dec905871c4b12315c0b7be89"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "bytes32",
+        "uint8",
+        "uint8",
+        "uint16",
+        "address",
+        "bytes12",
+        "bytes32",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {3: AppealStatus}
+    provider: str
+    request_id: str
+    line: int
+    outcome: AppealStatus
+    reason: int
+    key: str
+    reviewer: str
+    rationale: str
 
 
 @dataclass(frozen=True)
@@ -134,12 +278,239 @@ class BatchAnchored(ContractEvent):
 
 
 @dataclass(frozen=True)
+class CameBack(ContractEvent):
+    """A shipment came back."""
+
+    TOPIC: ClassVar[str] = "0xbc7ead19373bc91f9d713cd9e704ab72cd42e8630ec4a1d1d5cb7c77c3b30a33"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address")
+    container: str
+    sender: str
+    key: str
+
+
+@dataclass(frozen=True)
+class ClaimAdjudicated(ContractEvent):
+    """A claim line was adjudicated, by the rules if `reviewer` is zero."""
+
+    TOPIC: ClassVar[str] = "0x2eec362d80c891940e66c57a4b9f7fdaf418e5d34e19f7f2f5f43228d8c341f3"
+    INDEXED: ClassVar[tuple[bool, ...]] = (
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+    )
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "bytes32",
+        "bytes32",
+        "bytes32",
+        "uint8",
+        "uint16",
+        "uint40",
+        "uint64",
+        "uint8",
+        "uint8",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint16",
+        "bytes12",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {8: ClaimStatus, 9: Finding}
+    provider: str
+    claim_id: str
+    key: str
+    request_id: str
+    line: int
+    service_day: int
+    milli_units: int
+    charge: int
+    status: ClaimStatus
+    finding: Finding
+    adjudication_charge: int
+    paid: int
+    contractual: int
+    deductible: int
+    coinsurance: int
+    copay: int
+    denied: int
+    carc: int
+    reviewer: str
+
+
+@dataclass(frozen=True)
+class ClaimDuplicate(ContractEvent):
+    """A line of a claim is one that another claim has already: CARC 18."""
+
+    TOPIC: ClassVar[str] = "0xc4ccf1c29f3cf6690ea50e89c96a7c77412bddadc98d174cb4b4875f81ab7a62"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "bytes32", "uint64")
+    provider: str
+    claim_id: str
+    key: str
+    charge: int
+
+
+@dataclass(frozen=True)
+class ClaimPended(ContractEvent):
+    """A claim line waits for a person."""
+
+    TOPIC: ClassVar[str] = "0x54fb10c6a88de0337cfc4de77335de2349a2006b243c3ff7f279038ad80641de"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "bytes32",
+        "bytes32",
+        "bytes32",
+        "uint8",
+        "uint16",
+        "uint40",
+        "uint64",
+        "uint8",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {8: Finding}
+    provider: str
+    claim_id: str
+    key: str
+    request_id: str
+    line: int
+    service_day: int
+    milli_units: int
+    charge: int
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class ClaimReversed(ContractEvent):
+    """A paid claim line was reversed and its payment taken back."""
+
+    TOPIC: ClassVar[str] = "0x9d04aee740b3bf34ce53626924171776ba3c6926ca1967b57538a4d0c0bbc34e"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint64", "uint16", "address", "bytes12")
+    provider: str
+    key: str
+    paid: int
+    reason: int
+    reviewer_key: str
+    reviewer: str
+
+
+@dataclass(frozen=True)
+class ClaimReviewed(ContractEvent):
+    """A person decided a claim line; `ClaimAdjudicated` is with it."""
+
+    TOPIC: ClassVar[str] = "0xbd16af3d47de37145e95a94dbf4715ca982a530481e27fd6d9ef805b84939122"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "address", "bytes12", "uint16", "bytes32")
+    key: str
+    reviewer_key: str
+    reviewer: str
+    carc: int
+    rationale: str
+
+
+@dataclass(frozen=True)
+class ClaimSubmitted(ContractEvent):
+    """A claim came in."""
+
+    TOPIC: ClassVar[str] = "0x7ee78bb88cf00780fdb1c5bbc27b072964d565574acf61acfe639ac5e60d68a1"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "address", "uint256", "bytes32", "bytes32[]")
+    provider: str
+    id: str
+    key: str
+    lines: int
+    content: str
+    documents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ClosedToNewWork(ContractEvent):
     """The version takes no new work from here on."""
 
     TOPIC: ClassVar[str] = "0x20107a0bce7b41e2953ba2ba12c72d3e6f78bcc717ef73c873067d2efe71f2c8"
     INDEXED: ClassVar[tuple[bool, ...]] = ()
     TYPES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True)
+class ColdChainChanged(ContractEvent):
+    """Another contract may flag excursions."""
+
+    TOPIC: ClassVar[str] = "0xad571a27c8e0eec4f7934dc482d88772e7d7644191d47c4947338b05c83b7e6e"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
+    previous: str
+    cold_chain: str
+
+
+@dataclass(frozen=True)
+class ContainerEnded(ContractEvent):
+    """A container came to an end with all that is in it."""
+
+    TOPIC: ClassVar[str] = "0xbceef7937c7acbf06520dcc2486a22376557f53a30db091d565f6d2557f72c15"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "bytes12", "address", "bytes32")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {1: UnitStatus}
+    container: str
+    status: UnitStatus
+    by: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ContainerNested(ContractEvent):
+    """A container was put into another."""
+
+    TOPIC: ClassVar[str] = "0x2db257913175885f495bd841fd633d5b621ee998957be880753ce417971dae4b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    parent: str
+
+
+@dataclass(frozen=True)
+class ContainerOpened(ContractEvent):
+    """A container was opened."""
+
+    TOPIC: ClassVar[str] = "0x83a2371ac21658ce88cb11f10ad1d50f9843e02a31efeeb985a5f41908094030"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12")
+    container: str
+    holder: str
+
+
+@dataclass(frozen=True)
+class ContainerUnpacked(ContractEvent):
+    """A container was taken out of another."""
+
+    TOPIC: ClassVar[str] = "0xefd47f122f43029a53a2ffefb822bd0aee53e0d15aebd613114b7b9c18324bf6"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    container: str
+    parent: str
+    holder: str
 
 
 @dataclass(frozen=True)
@@ -189,6 +560,183 @@ class CountersignatureWithdrawn(ContractEvent):
     submitter: str
     leaf: str
     organization: str
+    key: str
+
+
+@dataclass(frozen=True)
+class CoverageVerified(ContractEvent):
+    """The insurer said which member an unverified request is about."""
+
+    TOPIC: ClassVar[str] = "0x0f1503ead6f87ad9e235cfe385c1c5f87eecdb75bf976dec2face0cd1ab74c9a"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32")
+    provider: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class CreditPaid(ContractEvent):
+    """A provider's credit was paid out."""
+
+    TOPIC: ClassVar[str] = "0x1adb148791c9db5aa01a62b62a7f3cb9c00e2ab9a40c559c84764ff254f56805"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address", "uint64")
+    provider: str
+    payee: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class CreditPaidOut(ContractEvent):
+    """A credit was paid out."""
+
+    TOPIC: ClassVar[str] = "0xe181ced2b9594680d51cc545f2ff2b6903743a5058e20800946559aca6f55c20"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address", "address", "uint256")
+    organization: str
+    token: str
+    to: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class DeadlineExtended(ContractEvent):
+    """The insurer takes the longer time."""
+
+    TOPIC: ClassVar[str] = "0xda743249cb9452aa6827f1db3da351388cba695684029d813d592e6f4c235a37"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40", "uint16")
+    provider: str
+    request_id: str
+    line: int
+    due_at: int
+    reason: int
+
+
+@dataclass(frozen=True)
+class Deposited(ContractEvent):
+    """Money came in."""
+
+    TOPIC: ClassVar[str] = "0x2da466a7b24304f47e87fa2e1e5a81b9831ce54fec19055ce277ca2f39ba42c4"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint256")
+    depositor: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class DeviceBound(ContractEvent):
+    """A device goes with a container."""
+
+    TOPIC: ClassVar[str] = "0x6f768974c193993a9eaf2818815ec17527548ff5df320b3270aa1a8e4a746763"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "bytes12", "int16", "int16", "int16")
+    device: str
+    container: str
+    operator: str
+    lowest: int
+    highest: int
+    highest_mean: int
+
+
+@dataclass(frozen=True)
+class DeviceRegistered(ContractEvent):
+    """A device was registered."""
+
+    TOPIC: ClassVar[str] = "0x8c075e389fc6b684b7da48982152aca7c78cfaae93d9251dd45ba3f266475867"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint8", "bytes32", "bytes32")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: Curve}
+    device: str
+    operator: str
+    curve: Curve
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class DeviceRetired(ContractEvent):
+    """A device was retired."""
+
+    TOPIC: ClassVar[str] = "0xf193205eb6528e752adf03d5fa1d3a595b190bc600d57ffc60ff9ae60327206f"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    device: str
+    operator: str
+
+
+@dataclass(frozen=True)
+class DeviceServiced(ContractEvent):
+    """A device was serviced."""
+
+    TOPIC: ClassVar[str] = "0x70a7080069d8515d7446ce2a68aa1472e6a775c679a9f4ac76b9f1c03ddc4973"
+    INDEXED: ClassVar[tuple[bool, ...]] = (
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+    )
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "uint256",
+        "bytes12",
+        "address",
+        "bytes12",
+        "uint256",
+        "uint32",
+        "uint8",
+        "uint40",
+        "bytes12",
+        "uint256",
+        "bytes32",
+        "bytes32",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {7: ServiceKind}
+    lot: str
+    index: int
+    by: str
+    key: str
+    service_lot: str
+    service_index: int
+    sequence: int
+    kind: ServiceKind
+    serviced_at: int
+    part_lot: str
+    part_index: int
+    content: str
+    head: str
+
+
+@dataclass(frozen=True)
+class DeviceUnbound(ContractEvent):
+    """A device goes with a container no more."""
+
+    TOPIC: ClassVar[str] = "0x495a8eec5b85acecd44724a01c7122c9b7ea08175fa448d91a7115d5940285c4"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    device: str
+    container: str
+
+
+@dataclass(frozen=True)
+class DispensingUndone(ContractEvent):
+    """A unit that was dispensed was put back."""
+
+    TOPIC: ClassVar[str] = "0x6e11741ca205eeb2148ba51e784cbf011b091271e07dee3be81a6e8acc993ad2"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "address")
+    lot: str
+    index: int
+    dispenser: str
     key: str
 
 
@@ -294,6 +842,66 @@ class EIP712DomainChanged(ContractEvent):
 
 
 @dataclass(frozen=True)
+class EnrolmentEnded(ContractEvent):
+    """One side ended a provider's enrolment from a time on, Unix seconds."""
+
+    TOPIC: ClassVar[str] = "0x5a0164a339d9e740a25a7e79ec608320d78c0d53b9d2fddda3484bd5da17af7b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint32", "uint40", "bytes12")
+    provider: str
+    plan: int
+    end: int
+    by: str
+
+
+@dataclass(frozen=True)
+class EscrowSet(ContractEvent):
+    """The contract that pays on receipt was set."""
+
+    TOPIC: ClassVar[str] = "0xa585aec3a6cb0e1a084ed18c7638024e40cc3e3ea815166e2cb6fc17d7f1392b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True,)
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    escrow: str
+
+
+@dataclass(frozen=True)
+class ExcursionFlagged(ContractEvent):
+    """The cold chain of a container was broken."""
+
+    TOPIC: ClassVar[str] = "0xe3fecfe380b1d25457741ad2dd1523f612dad19dba4ff19844a850976c56983e"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True,)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12",)
+    container: str
+
+
+@dataclass(frozen=True)
+class GrantChanged(ContractEvent):
+    """A claim drew on a grant, or a reversal put it back."""
+
+    TOPIC: ClassVar[str] = "0x2ce1aa5022e4f3c94a5306a34f15939fa2b13cbcce44ac8f820adb37a17efe2c"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40", "uint64")
+    provider: str
+    request_id: str
+    line: int
+    milli_units: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class GrantExpired(ContractEvent):
+    """What a grant had left was given back, after its time."""
+
+    TOPIC: ClassVar[str] = "0xf30c2880a239f1fcf3258a6e42ac84d6ee169ffd1b2e38daa1ea64916472e3f9"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40")
+    provider: str
+    request_id: str
+    line: int
+    milli_units: int
+
+
+@dataclass(frozen=True)
 class Halted(ContractEvent):
     """The contract was halted."""
 
@@ -301,6 +909,18 @@ class Halted(ContractEvent):
     INDEXED: ClassVar[tuple[bool, ...]] = (True,)
     TYPES: ClassVar[tuple[str, ...]] = ("address",)
     caller: str
+
+
+@dataclass(frozen=True)
+class HandedOver(ContractEvent):
+    """A carrier handed a shipment to another."""
+
+    TOPIC: ClassVar[str] = "0xa411c7e9f3ea3ac5fd9cac17066309ee0d4810f4b9afce1260990e8e1a524601"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12")
+    container: str
+    from_: str
+    to: str
 
 
 @dataclass(frozen=True)
@@ -327,6 +947,47 @@ class IdentifierWithdrawn(ContractEvent):
     scheme: str
     value: str
     reason: Reason
+
+
+@dataclass(frozen=True)
+class IllegitimateNotified(ContractEvent):
+    """Trading partners and regulator were told. `notice` is a salted hash, of a Form FDA 3911 for example."""
+
+    TOPIC: ClassVar[str] = "0xdbc07f4851de73d58a1859abf9dbd7b0fb4bae02d459676275bdf08e368b3c71"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "bytes32")
+    lot: str
+    index: int
+    by: str
+    notice: str
+
+
+@dataclass(frozen=True)
+class InformationRequested(ContractEvent):
+    """The insurer asks for more. `question` is a salted commitment."""
+
+    TOPIC: ClassVar[str] = "0xcd1ad97dc800762d3cc0ba5a50b4f67407b3ab2183f654164ce2d20e1260023b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "address", "bytes32")
+    provider: str
+    request_id: str
+    line: int
+    key: str
+    question: str
+
+
+@dataclass(frozen=True)
+class InformationSupplied(ContractEvent):
+    """The provider answered. `answer` is a salted commitment, `documents` has bit n for one of kind n in force."""
+
+    TOPIC: ClassVar[str] = "0x966dc0e8ba930c3ea09f37bfe7bca05b6600ccb0e9ab557fc08671481e9a6ced"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "bytes32", "uint64")
+    provider: str
+    request_id: str
+    line: int
+    answer: str
+    documents: int
 
 
 @dataclass(frozen=True)
@@ -406,6 +1067,222 @@ class LicenceRenewed(ContractEvent):
 
 
 @dataclass(frozen=True)
+class LimitsChanged(ContractEvent):
+    """The floor and the daily cap changed."""
+
+    TOPIC: ClassVar[str] = "0x6f8665a19fe5be94ad748412b21b2e49ddf640d423a6c1ecd914dbcd46e03fdf"
+    INDEXED: ClassVar[tuple[bool, ...]] = (False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("uint128", "uint64")
+    floor: int
+    daily_cap: int
+
+
+@dataclass(frozen=True)
+class LimitsSet(ContractEvent):
+    """A lot has limits."""
+
+    TOPIC: ClassVar[str] = "0xf2a3f14434d3b677b4fcdae437c3f545114e27d9163d11538bcd1aa34c3e369b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "int16", "int16", "int16")
+    lot: str
+    lowest: int
+    highest: int
+    highest_mean: int
+
+
+@dataclass(frozen=True)
+class LineAppealed(ContractEvent):
+    """The provider appealed. `statement` is a salted commitment."""
+
+    TOPIC: ClassVar[str] = "0xa636179291f1d827a3c7de64c547b4aa3e616518f7c61df7eb4fa62681c42c60"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "bool", "uint40", "uint40", "bytes32")
+    provider: str
+    request_id: str
+    line: int
+    expedited: bool
+    received_at: int
+    due_at: int
+    statement: str
+
+
+@dataclass(frozen=True)
+class LineCancelled(ContractEvent):
+    """A line was cancelled by the provider."""
+
+    TOPIC: ClassVar[str] = "0x8bd700b4fd0b2296d798c38b2243cc52066dc785eec777dc25337202dc3bc175"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8")
+    provider: str
+    request_id: str
+    line: int
+
+
+@dataclass(frozen=True)
+class LineDecided(ContractEvent):
+    """A line was decided, or pended."""
+
+    TOPIC: ClassVar[str] = "0x2c4b7bf6ebdbcdafe0b825d24907278c86db95b1f468226a3cb130374b4d70f3"
+    INDEXED: ClassVar[tuple[bool, ...]] = (
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+    )
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "bytes32",
+        "uint8",
+        "uint16",
+        "uint8",
+        "uint8",
+        "uint16",
+        "uint16",
+        "uint40",
+        "uint40",
+        "uint48",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint16",
+        "uint16",
+        "uint40",
+        "uint16",
+        "address",
+        "bytes12",
+        "bytes32",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {4: Action, 5: Basis}
+    provider: str
+    request_id: str
+    line: int
+    sequence: int
+    action: Action
+    basis: Basis
+    benefit_class: int
+    version: int
+    milli_units_requested: int
+    milli_units: int
+    milli_units_before: int
+    amount_requested: int
+    amount: int
+    documents: int
+    valid_from: int
+    valid_to: int
+    due_at: int
+    reason: int
+    key: str
+    reviewer: str
+    commitment: str
+
+
+@dataclass(frozen=True)
+class LineOverdue(ContractEvent):
+    """A line was not decided in time."""
+
+    TOPIC: ClassVar[str] = "0xc49359a74443dba7c5feaf1a4f002b1ab2454e03e7c9abb4ea21722fa41218d0"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint40")
+    provider: str
+    request_id: str
+    line: int
+    due_at: int
+
+
+@dataclass(frozen=True)
+class LineSuperseded(ContractEvent):
+    """The provider's update replaced a line by another."""
+
+    TOPIC: ClassVar[str] = "0xafe8016b632eeb5a5f42daf5ff97d09325207453c8ee1c8db5ee572a3ec7a8d7"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "uint8", "uint8")
+    provider: str
+    request_id: str
+    line: int
+    successor: int
+
+
+@dataclass(frozen=True)
+class LotCommissioned(ContractEvent):
+    """A lot began."""
+
+    TOPIC: ClassVar[str] = "0xac692482f29855ec272ce6200c8aa9aec40376fd2d5dd6bf67d6fcb15adaecb1"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address", "uint256", "bytes32")
+    lot: str
+    maker: str
+    key: str
+    terms: int
+    root: str
+
+
+@dataclass(frozen=True)
+class LotOpened(ContractEvent):
+    """The maker told which product and lot number a lot is."""
+
+    TOPIC: ClassVar[str] = "0xab4681e9a6efe273d742d9cc64aca0495b2b1ac5a3b80257e359ecb06c170665"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes32", "bytes32", "bytes32")
+    lot: str
+    product: str
+    lot_number: str
+    salt: str
+
+
+@dataclass(frozen=True)
+class LotRecalled(ContractEvent):
+    """A lot was recalled, or recalled as graver than before."""
+
+    TOPIC: ClassVar[str] = "0x65ba32055801d68a092168237fc6f35d7e17211eb8ee52b4a324579cbbaaedfb"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address", "uint8", "uint8")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {3: RecallClass, 4: RecallReason}
+    lot: str
+    by: str
+    key: str
+    recall_class: RecallClass
+    reason: RecallReason
+
+
+@dataclass(frozen=True)
+class LotRepackaged(ContractEvent):
+    """A lot was made of what was in containers."""
+
+    TOPIC: ClassVar[str] = "0xd4e9990b8d645d2954f060422882ff335d72a535e34d73eafb85ed1c295e047f"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12[]")
+    lot: str
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LotsSet(ContractEvent):
+    """The register of lots was set."""
+
+    TOPIC: ClassVar[str] = "0x477f99117ad515eee5156781062975fc2df25fe059e2266c40c0950e902113ad"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True,)
+    TYPES: ClassVar[tuple[str, ...]] = ("address",)
+    lots: str
+
+
+@dataclass(frozen=True)
 class MemberRolesChanged(ContractEvent):
     """An organization's member roles changed to `memberRoles`, bit n = MemberRole n."""
 
@@ -429,6 +1306,18 @@ class MetadataCommitted(ContractEvent):
     organization: str
     metadata_commitment: str
     reason: Reason
+
+
+@dataclass(frozen=True)
+class MixedPacked(ContractEvent):
+    """A mixed container was packed; what is in it follows."""
+
+    TOPIC: ClassVar[str] = "0xa06ef4d041d6cc24f74f1387aed03298addcd4e454672ae7a477f988aea467ab"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address")
+    container: str
+    packer: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -475,6 +1364,84 @@ class OperationScheduled(ContractEvent):
     caller: str
     target: str
     data: str
+
+
+@dataclass(frozen=True)
+class OpinionGiven(ContractEvent):
+    """A first reviewer would decide against the provider; a second one decides."""
+
+    TOPIC: ClassVar[str] = "0x0c8284bc95b1bf190965e66492b4f180c545add91a1aff5b5bbfce0725d25630"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "bytes32",
+        "uint8",
+        "uint8",
+        "uint16",
+        "address",
+        "bytes12",
+        "bytes32",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {3: Action}
+    provider: str
+    request_id: str
+    line: int
+    action: Action
+    reason: int
+    key: str
+    reviewer: str
+    rationale: str
+
+
+@dataclass(frozen=True)
+class OrderOpened(ContractEvent):
+    """A buyer paid for an order in."""
+
+    TOPIC: ClassVar[str] = "0x85719229cadf4bc254437083fc235e3a3a10dd6e2fad6857f34bf625f01ae5f9"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "bytes12", "address", "uint256", "uint40")
+    order: str
+    buyer: str
+    seller: str
+    token: str
+    amount: int
+    deadline: int
+
+
+@dataclass(frozen=True)
+class OrderPaid(ContractEvent):
+    """The seller was credited `paid`; `rest` of the order's money is left."""
+
+    TOPIC: ClassVar[str] = "0xee60dc978f48024d657e52b8ff6fbbc5d1de1988f14db13f82051061c493b0e1"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint256", "uint256")
+    order: str
+    seller: str
+    paid: int
+    rest: int
+
+
+@dataclass(frozen=True)
+class OrderRefunded(ContractEvent):
+    """What is left of an order's money was credited to the buyer."""
+
+    TOPIC: ClassVar[str] = "0xbe2c0920d8c231951f69c9b49bc80db836bfe0a153b7bef5667e632e4b22aef6"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint256")
+    order: str
+    buyer: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class OrderShipped(ContractEvent):
+    """An order was shipped; the container is zero if it came back."""
+
+    TOPIC: ClassVar[str] = "0x0ff36ddf952c54ff341841ef29875698fcb8afee545d4242b94baec2a634e271"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12")
+    order: str
+    container: str
 
 
 @dataclass(frozen=True)
@@ -543,6 +1510,159 @@ class PartyNamed(ContractEvent):
 
 
 @dataclass(frozen=True)
+class PayeeChanged(ContractEvent):
+    """A provider's controller named the account that is paid."""
+
+    TOPIC: ClassVar[str] = "0x9ec6ac9982f093aa488dffe2ce651cb1e8fa12454edc8d17785964be940860dc"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "address", "address")
+    provider: str
+    previous_payee: str
+    payee: str
+
+
+@dataclass(frozen=True)
+class PaymentQueued(ContractEvent):
+    """A claim line is approved and waits for money."""
+
+    TOPIC: ClassVar[str] = "0xecb6f86381da176bf74cc5fceb41962a0c9601d622e0f8b2b95ab2be5a22bff9"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint64", "uint256")
+    claim: str
+    provider: str
+    amount: int
+    place: int
+
+
+@dataclass(frozen=True)
+class PrepaymentHeld(ContractEvent):
+    """A payer's money is held for a line."""
+
+    TOPIC: ClassVar[str] = "0x5e965f32e67cde1d8d16c72193ae51eebd2828a4a1394feaeafacb7ebfff52f5"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "address", "uint64")
+    prepayment: str
+    payer: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class PrepaymentRefunded(ContractEvent):
+    """Held money went back."""
+
+    TOPIC: ClassVar[str] = "0xc51592de4f9d36244d3bd7a12448d5968d6be21daa10b98a48b0b8cae1d7e611"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "address", "uint64")
+    prepayment: str
+    payer: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class PrepaymentUsed(ContractEvent):
+    """Held money went to the provider for the patient's share."""
+
+    TOPIC: ClassVar[str] = "0x7dd8d40fb6fb168ec51204d5a7d7b89f3af522737f0fde601a6b24ed60f82e3b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint64")
+    prepayment: str
+    provider: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class ProductAssigned(ContractEvent):
+    """An organization makes a product, or makes it no more."""
+
+    TOPIC: ClassVar[str] = "0xabb23c2d6cb19faf43b6b04078ec0ba9002e9076af62c705fd5bdbfe56788bee"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "bool")
+    product: str
+    maker: str
+    assigned: bool
+
+
+@dataclass(frozen=True)
+class ProviderCredited(ContractEvent):
+    """A provider was credited for a claim line; `netted` of it made up a debt."""
+
+    TOPIC: ClassVar[str] = "0x12d6f0b45262680240d246754827fdfbd48aa866dc14d33dfa3244febfaa2694"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint64", "uint64")
+    claim: str
+    provider: str
+    amount: int
+    netted: int
+
+
+@dataclass(frozen=True)
+class ProviderDebited(ContractEvent):
+    """A provider gave back what a reversed claim had paid: from its credit, and as a debt."""
+
+    TOPIC: ClassVar[str] = "0xd08cded41ba5b99f2153943fd989bc0eaa5592d346324e2b7cce07bf288c6ad8"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32", "bytes12", "uint64", "uint64")
+    claim: str
+    provider: str
+    from_credit: int
+    as_debt: int
+
+
+@dataclass(frozen=True)
+class ProviderEnrolled(ContractEvent):
+    """A provider was enrolled under a version from a time on, Unix seconds."""
+
+    TOPIC: ClassVar[str] = "0x7ca311dc7ef42baffef9e15117b2ec7107fdfe2eef5ad4006ef31ff8a3e5d8a3"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint32", "uint16", "uint40", "uint32", "address", "address")
+    provider: str
+    plan: int
+    version: int
+    start: int
+    coefficient: int
+    provider_key: str
+    insurer_key: str
+
+
+@dataclass(frozen=True)
+class QueuedPaymentDropped(ContractEvent):
+    """A waiting payment was taken out, as its claim was reversed."""
+
+    TOPIC: ClassVar[str] = "0xc25ac4af7d2c2c1159e26d7c50f6b179bcfcfcab0881a077c1a9548b42e6cfb4"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True,)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes32",)
+    claim: str
+
+
+@dataclass(frozen=True)
+class RangePacked(ContractEvent):
+    """A homogeneous container was packed, or taken out of another, see {ContainerUnpacked}."""
+
+    TOPIC: ClassVar[str] = "0x737a1a844c4e783012e3a2115ab90fd2efe422b600d42a36042a6f5562030145"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12", "uint256", "uint256", "uint8", "address")
+    container: str
+    packer: str
+    lot: str
+    first: int
+    count: int
+    cases: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Received(ContractEvent):
+    """A shipment was accepted."""
+
+    TOPIC: ClassVar[str] = "0xe93e7256697be3e76d3dfd732b6a49391f82d8d4ab75c93b18dc8b02e304d3ca"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address")
+    container: str
+    receiver: str
+    key: str
+
+
+@dataclass(frozen=True)
 class RecoveryCancelled(ContractEvent):
     """The registrar called off a recovery."""
 
@@ -607,6 +1727,59 @@ class RecoveryStarted(ContractEvent):
 
 
 @dataclass(frozen=True)
+class Rejected(ContractEvent):
+    """A shipment, or what was put into `container` of it, was rejected."""
+
+    TOPIC: ClassVar[str] = "0x657b31b27db1afb5d9c6ab2b164c3d11ec24c3679b61b485aedeb01f6123fa69"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address", "bytes32")
+    container: str
+    receiver: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReportedMissing(ContractEvent):
+    """A shipment is missing."""
+
+    TOPIC: ClassVar[str] = "0x247efff3273b6ebe68f13b9fd9ccbe4e6c10cb6f29cfc787dd0fc1dc937abc5a"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address")
+    container: str
+    sender: str
+    key: str
+
+
+@dataclass(frozen=True)
+class RequestSubmitted(ContractEvent):
+    """A request came in, or a revision of it."""
+
+    TOPIC: ClassVar[str] = "0xecea592728944138404600fcd439c617a621727151eb3a7d67e52afde2368a42"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False, False, False, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes12",
+        "bytes32",
+        "address",
+        "uint8",
+        "uint16",
+        "uint40",
+        "bool",
+        "bool",
+        "bytes32",
+    )
+    provider: str
+    id: str
+    key: str
+    revision: int
+    version: int
+    received_at: int
+    expedited: bool
+    shadow: bool
+    content: str
+
+
+@dataclass(frozen=True)
 class Resumed(ContractEvent):
     """The contract runs again."""
 
@@ -614,6 +1787,40 @@ class Resumed(ContractEvent):
     INDEXED: ClassVar[tuple[bool, ...]] = (True,)
     TYPES: ClassVar[tuple[str, ...]] = ("address",)
     caller: str
+
+
+@dataclass(frozen=True)
+class ReturnVerified(ContractEvent):
+    """What was returned was verified: it may go on."""
+
+    TOPIC: ClassVar[str] = "0xd9eca99174c56a3d06b01cf20ad713e67cca8bab0f17947311bf60a445290b60"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "address")
+    container: str
+    holder: str
+    key: str
+
+
+@dataclass(frozen=True)
+class ReviewerAppointed(ContractEvent):
+    """A key reviews under an id."""
+
+    TOPIC: ClassVar[str] = "0x5823aca210435ea026e3aacf16fca46f7aa1ebcf2df4fa4019b285de897a656a"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes12")
+    key: str
+    reviewer: str
+
+
+@dataclass(frozen=True)
+class ReviewerDismissed(ContractEvent):
+    """A key reviews no more."""
+
+    TOPIC: ClassVar[str] = "0x6f4e1c568434fea394bd01a548c8a6fe5a9313d1373b46e7e815c717215fb774"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "bytes12")
+    key: str
+    reviewer: str
 
 
 @dataclass(frozen=True)
@@ -684,6 +1891,123 @@ class RoleRevoked(ContractEvent):
     TYPES: ClassVar[tuple[str, ...]] = ("uint64", "address")
     role_id: int
     account: str
+
+
+@dataclass(frozen=True)
+class RuleAdded(ContractEvent):
+    """A rule was added to a draft."""
+
+    TOPIC: ClassVar[str] = "0x3650ebf1c18a2f39ffad30e7a4a451cb277a280df4b7c906407588ab2028e03d"
+    INDEXED: ClassVar[tuple[bool, ...]] = (
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+    )
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "uint16",
+        "uint16",
+        "uint8",
+        "uint16",
+        "uint16",
+        "uint16",
+        "uint16",
+        "uint16",
+        "uint64",
+        "uint40",
+        "uint40",
+        "uint64",
+        "uint64",
+        "uint32",
+        "uint16",
+        "uint16",
+        "uint64",
+        "uint64",
+        "uint64",
+        "uint16",
+        "uint16",
+        "uint8",
+        "uint16",
+        "uint40",
+        "uint32",
+        "uint16",
+    )
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: Coverage, 21: Pricing}
+    version: int
+    benefit_class: int
+    coverage: Coverage
+    flags: int
+    unit_code: int
+    validity_days: int
+    first_day: int
+    last_day: int
+    required_documents: int
+    max_milli_units_per_request: int
+    max_milli_units_per_period: int
+    max_unit_price: int
+    max_amount: int
+    gold_card_requests: int
+    gold_card_approval_rate: int
+    gold_card_window_days: int
+    fast_track_maximum: int
+    unit_price: int
+    copay: int
+    coinsurance: int
+    filing_days: int
+    pricing: Pricing
+    claim_flags: int
+    max_milli_units_per_day: int
+    episode_weight: int
+    part_of: int
+
+
+@dataclass(frozen=True)
+class SettlementChanged(ContractEvent):
+    """Claims are settled by another contract."""
+
+    TOPIC: ClassVar[str] = "0x4442d2d3152b2944782c648762a7e168c262948f8e8e80734d415fddba90636b"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "address")
+    previous_settlement: str
+    settlement: str
+
+
+@dataclass(frozen=True)
+class Shipped(ContractEvent):
+    """A container was shipped. `terms` is a salted hash of what was agreed."""
+
+    TOPIC: ClassVar[str] = "0x32e3fca4d8ebf1afcd86e96449e12b92dd2dfde3fe46cfebdb086b538eff077e"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "bytes12", "bytes12", "bytes12", "uint40", "bool", "bytes32")
+    container: str
+    sender: str
+    receiver: str
+    carrier: str
+    deadline: int
+    is_return: bool
+    terms: str
 
 
 @dataclass(frozen=True)
@@ -805,6 +2129,243 @@ class TaskWithdrawn(ContractEvent):
 
 
 @dataclass(frozen=True)
+class TrancheAdded(ContractEvent):
+    """Further units of a lot were commissioned."""
+
+    TOPIC: ClassVar[str] = "0x0e0dc2b72d9c51a38ebcb9ba071be51f9553321125922d39b9536ba863fb7b75"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint8", "bytes32", "address")
+    lot: str
+    number: int
+    root: str
+    key: str
+
+
+@dataclass(frozen=True)
+class UnitCleared(ContractEvent):
+    """A suspect unit was cleared."""
+
+    TOPIC: ClassVar[str] = "0x9f4d1509b77fcaacc15ecc563c23157130a1638ece6c4fe262ace53de37b7384"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "address", "bytes32")
+    lot: str
+    index: int
+    by: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnitDispensed(ContractEvent):
+    """A unit was dispensed."""
+
+    TOPIC: ClassVar[str] = "0xbd7da66b16a80d65e0919202088821dd55488b065b7aea6d96fcad1bcb857c89"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "address")
+    lot: str
+    index: int
+    dispenser: str
+    key: str
+
+
+@dataclass(frozen=True)
+class UnitIllegitimate(ContractEvent):
+    """A suspect unit was found illegitimate: trading partners and regulator are to be told by `noticeDueAt`."""
+
+    TOPIC: ClassVar[str] = "0x7629ea5bd946e023646cebb942c85aa6289e6c774c9b673be361388d2ec33c88"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "address", "bytes32", "uint40")
+    lot: str
+    index: int
+    by: str
+    key: str
+    reason: str
+    notice_due_at: int
+
+
+@dataclass(frozen=True)
+class UnitSuspected(ContractEvent):
+    """A unit was found suspect. `reason` is a salted hash."""
+
+    TOPIC: ClassVar[str] = "0x492332b0c779991903a01c02eae5fec7805038c1966c899fe28c3fc1ca1003f3"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "address", "bytes32")
+    lot: str
+    index: int
+    by: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnitsChanged(ContractEvent):
+    """Units of a member changed."""
+
+    TOPIC: ClassVar[str] = "0xb6edd0c6703550d7c46c852232b84c0c1bae1ceb6cb68e9ab859c3cf65d9139a"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, True, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes16", "uint16", "uint16", "uint48", "uint48")
+    member_key: str
+    period: int
+    benefit_class: int
+    reserved: int
+    used: int
+
+
+@dataclass(frozen=True)
+class UnitsDispensed(ContractEvent):
+    """Units were dispensed."""
+
+    TOPIC: ClassVar[str] = "0x248fd7c14a5af096d5422961f2c2bd29c410e70e1713f9c5c35666887558892a"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256[]", "bytes12", "address")
+    lot: str
+    indices: tuple[int, ...]
+    dispenser: str
+    key: str
+
+
+@dataclass(frozen=True)
+class UnitsEnded(ContractEvent):
+    """Units came to an end. `reason` is a salted hash of what stays off chain, or zero."""
+
+    TOPIC: ClassVar[str] = "0x31020cef5bef439450a4c5b45bc51493b400a426591d461fc3164e64451786a7"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False, True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256[]", "uint8", "bytes12", "address", "bytes32")
+    ENUMS: ClassVar[dict[int, type[IntEnum]]] = {2: UnitStatus}
+    lot: str
+    indices: tuple[int, ...]
+    status: UnitStatus
+    by: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnitsMoved(ContractEvent):
+    """Units were put into a container, or unpacked if it is zero."""
+
+    TOPIC: ClassVar[str] = "0xb586bded842e90dc39962e2d1e34cf6062f76a8489b5fe76129242e99b41fb6c"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, True, True)
+    TYPES: ClassVar[tuple[str, ...]] = ("bytes12", "uint256", "bytes12", "bytes12")
+    lot: str
+    index: int
+    container: str
+    holder: str
+
+
+@dataclass(frozen=True)
+class VersionDrafted(ContractEvent):
+    """A version was drafted."""
+
+    TOPIC: ClassVar[str] = "0x73422779e10e3da4a4429bb1ca5cf3de1573c69a625687eea09371cae8e20c85"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False, False, False, False, False, False, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "uint16",
+        "uint32",
+        "uint32",
+        "uint16",
+        "bool",
+        "uint64",
+        "uint64",
+        "uint64",
+        "bytes32",
+        "bytes32",
+    )
+    version: int
+    plan: int
+    receipt_window: int
+    appeal_days: int
+    shadow: bool
+    deductible: int
+    out_of_pocket_maximum: int
+    base_rate: int
+    document: str
+    class_root: str
+
+
+@dataclass(frozen=True)
+class VersionSealed(ContractEvent):
+    """A version was sealed."""
+
+    TOPIC: ClassVar[str] = "0x8c561f49b941471b42e8aa6ad219b2c48fc3f7243d41533e111deb895f885bc3"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("uint16", "bytes32", "uint16")
+    version: int
+    digest: str
+    rules: int
+
+
+@dataclass(frozen=True)
+class WindowRecorded(ContractEvent):
+    """A window was recorded."""
+
+    TOPIC: ClassVar[str] = "0x1524f523f1a8e6f4c3c1c2166bfeba79860347ef55c57b2e6b0d5ffcc29d9a12"
+    INDEXED: ClassVar[tuple[bool, ...]] = (
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+    )
+    TYPES: ClassVar[tuple[str, ...]] = (
+        "bytes32",
+        "bytes12",
+        "bytes32",
+        "bytes12",
+        "uint32",
+        "uint40",
+        "uint40",
+        "int16",
+        "int16",
+        "int16",
+        "bytes32",
+        "bool",
+    )
+    device: str
+    container: str
+    window_device: str
+    window_container: str
+    sequence: int
+    start: int
+    end: int
+    lowest: int
+    highest: int
+    mean: int
+    root: str
+    excursion: bool
+
+
+@dataclass(frozen=True)
+class WithdrawalRequested(ContractEvent):
+    """A withdrawal waits; an amount of zero called one off."""
+
+    TOPIC: ClassVar[str] = "0x785e50542c1519b5842ce807be113cc3de891ae72f0ef673f24fb83609d95d85"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint128", "uint40")
+    recipient: str
+    amount: int
+    ready_at: int
+
+
+@dataclass(frozen=True)
+class Withdrawn(ContractEvent):
+    """The insurer took money out."""
+
+    TOPIC: ClassVar[str] = "0xab48b3d59a240196dc5bdd7f7a638fca310f8194c7d350c3dd7765861311ddf8"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+    TYPES: ClassVar[tuple[str, ...]] = ("address", "uint128")
+    recipient: str
+    amount: int
+
+
+@dataclass(frozen=True)
 class WriterChanged(ContractEvent):
     """The ledger has another writer; zero for none."""
 
@@ -819,58 +2380,145 @@ BY_TOPIC: dict[str, type[ContractEvent]] = {
     "0x05b9f6c765bd6de81e51a7d0d2b392e2fa5f596043431cc512abc9e4d73b11f0": StreamExtended,
     "0x0a6387c9ea3628b88a633bb4f3b151770f70085117a15f9bf3787cda53f13d31": EIP712DomainChanged,
     "0x0b0991c994e22814bef5c6c4140ac2fe46d60c8f788befe24cd15f5849d26bb5": AnchorRevoked,
+    "0x0c8284bc95b1bf190965e66492b4f180c545add91a1aff5b5bbfce0725d25630": OpinionGiven,
+    "0x0e0dc2b72d9c51a38ebcb9ba071be51f9553321125922d39b9536ba863fb7b75": TrancheAdded,
+    "0x0f1503ead6f87ad9e235cfe385c1c5f87eecdb75bf976dec2face0cd1ab74c9a": CoverageVerified,
+    "0x0ff36ddf952c54ff341841ef29875698fcb8afee545d4242b94baec2a634e271": OrderShipped,
     "0x1256f5b5ecb89caec12db449738f2fbcd1ba5806cf38f35413f4e5c15bf6a450": RoleLabel,
+    "0x12d6f0b45262680240d246754827fdfbd48aa866dc14d33dfa3244febfaa2694": ProviderCredited,
+    "0x1524f523f1a8e6f4c3c1c2166bfeba79860347ef55c57b2e6b0d5ffcc29d9a12": WindowRecorded,
     "0x16ab9bfa8e0353565aa469621819ebc4dfbe1cae660b53de6f4ec40c3f2de1c0": TaskWithdrawn,
+    "0x1adb148791c9db5aa01a62b62a7f3cb9c00e2ab9a40c559c84764ff254f56805": CreditPaid,
     "0x1bebd3cdad0f22682056c1ae9980df7288741c91f8504c3f3a9d22ded6a42353": DisputeWithdrawn,
     "0x1fd6dd7631312dfac2205b52913f99de03b4d7e381d5d27d3dbfe0713e6e6340": RoleAdminChanged,
     "0x20107a0bce7b41e2953ba2ba12c72d3e6f78bcc717ef73c873067d2efe71f2c8": ClosedToNewWork,
     "0x23efdf86efd9c253c4613f1da82f73fcec3a466a928f12357c343e1911e851e6": LeavesRevoked,
+    "0x247efff3273b6ebe68f13b9fd9ccbe4e6c10cb6f29cfc787dd0fc1dc937abc5a": ReportedMissing,
+    "0x248fd7c14a5af096d5422961f2c2bd29c410e70e1713f9c5c35666887558892a": UnitsDispensed,
     "0x295bfbbb7663a5b257dee611e696971916ac73e3d60b6cdba8c3060a5246ff78": MetadataCommitted,
+    "0x2c4b7bf6ebdbcdafe0b825d24907278c86db95b1f468226a3cb130374b4d70f3": LineDecided,
+    "0x2ce1aa5022e4f3c94a5306a34f15939fa2b13cbcce44ac8f820adb37a17efe2c": GrantChanged,
+    "0x2da466a7b24304f47e87fa2e1e5a81b9831ce54fec19055ce277ca2f39ba42c4": Deposited,
+    "0x2db257913175885f495bd841fd633d5b621ee998957be880753ce417971dae4b": ContainerNested,
+    "0x2eec362d80c891940e66c57a4b9f7fdaf418e5d34e19f7f2f5f43228d8c341f3": ClaimAdjudicated,
     "0x2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad": AuthorityUpdated,
+    "0x31020cef5bef439450a4c5b45bc51493b400a426591d461fc3164e64451786a7": UnitsEnded,
+    "0x32e3fca4d8ebf1afcd86e96449e12b92dd2dfde3fe46cfebdb086b538eff077e": Shipped,
     "0x33226c57da80ed7bc10cc69c395f519bb460c7385fc0bf080b0660907749c9ad": RecoveryCancelled,
+    "0x3650ebf1c18a2f39ffad30e7a4a451cb277a280df4b7c906407588ab2028e03d": RuleAdded,
     "0x37120af69dc87b51de7ab6e402f18c1c9be6b5c1c2856bd3f1be6616ebef8255": OrganizationSuspended,
     "0x3b672a495894ce1513b156c7c21cac9b8ac50babc90574277fa17a9cf347a8dd": StreamContinued,
     "0x3b7172ab619202d651b1c577912afaf1ba761f0f197af15c3d0ea5c4b7600ce9": Halted,
     "0x3eddbb84f6be27a5dfc6c657cbe4828aa30181ae83b43e4dededb51d953e3044": ControllerTransferStarted,
+    "0x4442d2d3152b2944782c648762a7e168c262948f8e8e80734d415fddba90636b": SettlementChanged,
+    "0x477f99117ad515eee5156781062975fc2df25fe059e2266c40c0950e902113ad": LotsSet,
+    "0x492332b0c779991903a01c02eae5fec7805038c1966c899fe28c3fc1ca1003f3": UnitSuspected,
+    "0x495a8eec5b85acecd44724a01c7122c9b7ea08175fa448d91a7115d5940285c4": DeviceUnbound,
+    "0x4ca48f795be2b6552dbb1a9b02b3688d243ea079b343b2ed2928cece777134ae": AccumulatorsChanged,
     "0x505d3c848a486a65e120aed9bde50d94bec382e548db170f7f26aeff4322239c": DocumentAmended,
+    "0x52f540ad75d9065eb26b60f1f54dad5451371d4dec905871c4b12315c0b7be89": AppealDecided,
     "0x53c12071f2536daf011949af762aa5f2ee5d5ca2e75c0428700680b7f58baecf": AnchorRevokedByOtherKey,
+    "0x54fb10c6a88de0337cfc4de77335de2349a2006b243c3ff7f279038ad80641de": ClaimPended,
     "0x57278b4df3afc170f45ac9c66c9a3315dd7f3268b02778f2b306344c04147aa7": OpenedToNewWork,
+    "0x5823aca210435ea026e3aacf16fca46f7aa1ebcf2df4fa4019b285de897a656a": ReviewerAppointed,
+    "0x5a0164a339d9e740a25a7e79ec608320d78c0d53b9d2fddda3484bd5da17af7b": EnrolmentEnded,
     "0x5d287a3a02ade76478d8449abebe9dc45b38421247132b68127dd3cd6c05f3cf": Resumed,
+    "0x5e965f32e67cde1d8d16c72193ae51eebd2828a4a1394feaeafacb7ebfff52f5": PrepaymentHeld,
     "0x61a9140ccefda7d51bbbaaf2b0412836138f93f4864261ef7e8f70cb1bb842d7": TaskBegun,
+    "0x657b31b27db1afb5d9c6ab2b164c3d11ec24c3679b61b485aedeb01f6123fa69": Rejected,
+    "0x65ba32055801d68a092168237fc6f35d7e17211eb8ee52b4a324579cbbaaedfb": LotRecalled,
     "0x68a746ffc55649c8f9eea59c6439dd1874a29d1d6cfd3e8d091ae2413ce800a7": RecoveryContested,
     "0x69c66d6cbbfdbf79b31f9db08ad1b83fed0794f8e60f3b04723fc29309391041": PartyNamed,
+    "0x6e11741ca205eeb2148ba51e784cbf011b091271e07dee3be81a6e8acc993ad2": DispensingUndone,
+    "0x6f4e1c568434fea394bd01a548c8a6fe5a9313d1373b46e7e815c717215fb774": ReviewerDismissed,
+    "0x6f768974c193993a9eaf2818815ec17527548ff5df320b3270aa1a8e4a746763": DeviceBound,
+    "0x6f8665a19fe5be94ad748412b21b2e49ddf640d423a6c1ecd914dbcd46e03fdf": LimitsChanged,
+    "0x70a7080069d8515d7446ce2a68aa1472e6a775c679a9f4ac76b9f1c03ddc4973": DeviceServiced,
+    "0x73422779e10e3da4a4429bb1ca5cf3de1573c69a625687eea09371cae8e20c85": VersionDrafted,
+    "0x737a1a844c4e783012e3a2115ab90fd2efe422b600d42a36042a6f5562030145": RangePacked,
+    "0x7629ea5bd946e023646cebb942c85aa6289e6c774c9b673be361388d2ec33c88": UnitIllegitimate,
     "0x7687af9edafb8c39f0ee1de91a6e31c1e5e912720fcd2e696d12dae27ca6ed10": DocumentsAnchored,
     "0x76a2a46953689d4861a5d3f6ed883ad7e6af674a21f8e162707159fc9dde614d": OperationExecuted,
+    "0x785e50542c1519b5842ce807be113cc3de891ae72f0ef673f24fb83609d95d85": WithdrawalRequested,
     "0x789f516f4eb5452726e058dfc91dc195306bb5dd15a6a5c5c6224efa65105435": IdentifierAssigned,
     "0x7a8059630b897b5de4c08ade69f8b90c3ead1f8596d62d10b6c4d14a0afb4ae2": RoleGuardianChanged,
+    "0x7ca311dc7ef42baffef9e15117b2ec7107fdfe2eef5ad4006ef31ff8a3e5d8a3": ProviderEnrolled,
+    "0x7dd8d40fb6fb168ec51204d5a7d7b89f3af522737f0fde601a6b24ed60f82e3b": PrepaymentUsed,
+    "0x7ee78bb88cf00780fdb1c5bbc27b072964d565574acf61acfe639ac5e60d68a1": ClaimSubmitted,
     "0x82a2da5dee54ea8021c6545b4444620291e07ee83be6dd57edb175062715f3b4": OperationScheduled,
+    "0x83a2371ac21658ce88cb11f10ad1d50f9843e02a31efeeb985a5f41908094030": ContainerOpened,
+    "0x85719229cadf4bc254437083fc235e3a3a10dd6e2fad6857f34bf625f01ae5f9": OrderOpened,
     "0x8acb8ce951d148bbc428d51d0b60fe84d5ef02d5ceac0895a6ddd18659ea6801": TaskFinished,
     "0x8af12c858fbc2fbff99e242123a276a600c4ee4bf943a876074e32b72c5570e9": WriterChanged,
     "0x8b3c24fcb7262a2d0ecddc1da2e3d6d68968811222e79eccab3d2dc7d725ef41": DocumentAnchored,
+    "0x8bd700b4fd0b2296d798c38b2243cc52066dc785eec777dc25337202dc3bc175": LineCancelled,
+    "0x8c075e389fc6b684b7da48982152aca7c78cfaae93d9251dd45ba3f266475867": DeviceRegistered,
+    "0x8c561f49b941471b42e8aa6ad219b2c48fc3f7243d41533e111deb895f885bc3": VersionSealed,
     "0x8fcf7427fef265bbff719f7e863de7ca1b94bd5c39088f84228bd209d2e74cd8": RecoveryStarted,
     "0x90d4e7bb7e5d933792b3562e1741306f8be94837e1348dacef9b6f1df56eb138": TargetClosed,
     "0x94fb155a85ebe06c2406f60962b0619eda20a6b5240dd12bd10ecfff123fd582": OrganizationAdmitted,
+    "0x966dc0e8ba930c3ea09f37bfe7bca05b6600ccb0e9ab557fc08671481e9a6ced": InformationSupplied,
+    "0x9d04aee740b3bf34ce53626924171776ba3c6926ca1967b57538a4d0c0bbc34e": ClaimReversed,
     "0x9ea6790c7dadfd01c9f8b9762b3682607af2c7e79e05a9f9fdf5580dde949151": TargetFunctionRoleUpdated,
+    "0x9ec6ac9982f093aa488dffe2ce651cb1e8fa12454edc8d17785964be940860dc": PayeeChanged,
+    "0x9f4d1509b77fcaacc15ecc563c23157130a1638ece6c4fe262ace53de37b7384": UnitCleared,
+    "0xa06ef4d041d6cc24f74f1387aed03298addcd4e454672ae7a477f988aea467ab": MixedPacked,
+    "0xa411c7e9f3ea3ac5fd9cac17066309ee0d4810f4b9afce1260990e8e1a524601": HandedOver,
     "0xa56b76017453f399ec2327ba00375dbfb1fd070ff854341ad6191e6a2e2de19c": TargetAdminDelayUpdated,
+    "0xa585aec3a6cb0e1a084ed18c7638024e40cc3e3ea815166e2cb6fc17d7f1392b": EscrowSet,
+    "0xa636179291f1d827a3c7de64c547b4aa3e616518f7c61df7eb4fa62681c42c60": LineAppealed,
     "0xa6c710a9bf08103bdf00dc4e6cad6050a3397b4685c828b6cdcd6cc79b3bf664": MemberRolesChanged,
     "0xa99ea2de1bf215894372e041f570d16624e4caf412b0a007f54571d5b8b515bf": KeyAdded,
+    "0xab4681e9a6efe273d742d9cc64aca0495b2b1ac5a3b80257e359ecb06c170665": LotOpened,
+    "0xab48b3d59a240196dc5bdd7f7a638fca310f8194c7d350c3dd7765861311ddf8": Withdrawn,
+    "0xabb23c2d6cb19faf43b6b04078ec0ba9002e9076af62c705fd5bdbfe56788bee": ProductAssigned,
+    "0xac692482f29855ec272ce6200c8aa9aec40376fd2d5dd6bf67d6fcb15adaecb1": LotCommissioned,
+    "0xad571a27c8e0eec4f7934dc482d88772e7d7644191d47c4947338b05c83b7e6e": ColdChainChanged,
     "0xaedfdb04e72be7a8a0019beea2c271e21f6c415e04cec5d8264988e905cbf60e": OrganizationReinstated,
+    "0xafe8016b632eeb5a5f42daf5ff97d09325207453c8ee1c8db5ee572a3ec7a8d7": LineSuperseded,
+    "0xb586bded842e90dc39962e2d1e34cf6062f76a8489b5fe76129242e99b41fb6c": UnitsMoved,
     "0xb60531a28d00961da0242631532279d547a46ba5f5added5793404bcdf884c05": RecoverySettled,
+    "0xb6edd0c6703550d7c46c852232b84c0c1bae1ceb6cb68e9ab859c3cf65d9139a": UnitsChanged,
+    "0xbc7ead19373bc91f9d713cd9e704ab72cd42e8630ec4a1d1d5cb7c77c3b30a33": CameBack,
+    "0xbceef7937c7acbf06520dcc2486a22376557f53a30db091d565f6d2557f72c15": ContainerEnded,
+    "0xbd16af3d47de37145e95a94dbf4715ca982a530481e27fd6d9ef805b84939122": ClaimReviewed,
+    "0xbd7da66b16a80d65e0919202088821dd55488b065b7aea6d96fcad1bcb857c89": UnitDispensed,
     "0xbd9ac67a6e2f6463b80927326310338bcbb4bdb7936ce1365ea3e01067e7b9f7": OperationCanceled,
+    "0xbe2c0920d8c231951f69c9b49bc80db836bfe0a153b7bef5667e632e4b22aef6": OrderRefunded,
     "0xc076ff6527c83cc00f843a5f73ffc03cfe398453d2084790fa6a3b651e3aa31f": KeyRetired,
     "0xc09f6c1bc8f95cd0965f2cb18f56fb6caa4d4b9e322761a6c217d38e12d071d5": LeavesRevokedByOtherKey,
     "0xc1d5aa238243c43141c33c8a0d53ed3183920a504a81751548d979681d54748d": DocumentDisputed,
+    "0xc25ac4af7d2c2c1159e26d7c50f6b179bcfcfcab0881a077c1a9548b42e6cfb4": QueuedPaymentDropped,
     "0xc41261bda2c58a6d8554fa2790d317e0e2b4f03fa984810674e3b1f11432453a": LicenceRenewed,
+    "0xc49359a74443dba7c5feaf1a4f002b1ab2454e03e7c9abb4ea21722fa41218d0": LineOverdue,
+    "0xc4ccf1c29f3cf6690ea50e89c96a7c77412bddadc98d174cb4b4875f81ab7a62": ClaimDuplicate,
+    "0xc51592de4f9d36244d3bd7a12448d5968d6be21daa10b98a48b0b8cae1d7e611": PrepaymentRefunded,
     "0xc6d7bca2a82e983ef8a8209216d0a4094383b101b846316305c9f8b8ca10857e": StreamDeclared,
     "0xc6ed5643428d32850199ca0c789aaadfe379eeafae19925a20584a3f867866b5": IdentifierWithdrawn,
     "0xc8342ed1a04eafdc8384794936e0933228898e240df98971c81a4e21603d03a4": DisputeAnswered,
+    "0xcd1ad97dc800762d3cc0ba5a50b4f67407b3ab2183f654164ce2d20e1260023b": InformationRequested,
+    "0xd08cded41ba5b99f2153943fd989bc0eaa5592d346324e2b7cce07bf288c6ad8": ProviderDebited,
+    "0xd4e9990b8d645d2954f060422882ff335d72a535e34d73eafb85ed1c295e047f": LotRepackaged,
+    "0xd9eca99174c56a3d06b01cf20ad713e67cca8bab0f17947311bf60a445290b60": ReturnVerified,
+    "0xda743249cb9452aa6827f1db3da351388cba695684029d813d592e6f4c235a37": DeadlineExtended,
+    "0xdbc07f4851de73d58a1859abf9dbd7b0fb4bae02d459676275bdf08e368b3c71": IllegitimateNotified,
     "0xdcb05815504481781a7f00b93bfb0fe19c1a133fc53d99187bf18b30fca8da24": ControllerTransferred,
     "0xe0788a7d76d82b032852643b065cbc619f98b2fa8108f0d3ebcc33d3351fd748": KeyCompromised,
+    "0xe181ced2b9594680d51cc545f2ff2b6903743a5058e20800946559aca6f55c20": CreditPaidOut,
     "0xe27a5a687a8dba0be958ee88d4b84ca8bcee15f2c330964c746028d7a337ef0f": CountersignatureWithdrawn,
+    "0xe3fecfe380b1d25457741ad2dd1523f612dad19dba4ff19844a850976c56983e": ExcursionFlagged,
+    "0xe93e7256697be3e76d3dfd732b6a49391f82d8d4ab75c93b18dc8b02e304d3ca": Received,
     "0xe96b5f2705913706a4ee9f891fd2ef8ca51a9047362d0e7099b0ec50b3cd9a1d": BatchAnchored,
     "0xea7c063f22235feaff2383badcaf681ddf836c15855a2668a6c245727abe410d": TaskCounted,
+    "0xecb6f86381da176bf74cc5fceb41962a0c9601d622e0f8b2b95ab2be5a22bff9": PaymentQueued,
+    "0xecea592728944138404600fcd439c617a621727151eb3a7d67e52afde2368a42": RequestSubmitted,
+    "0xee60dc978f48024d657e52b8ff6fbbc5d1de1988f14db13f82051061c493b0e1": OrderPaid,
     "0xeefcc629a295530ef2d50a7a25b8f080535d8d05106e02913983a2d3ef5400dd": ContractPublished,
+    "0xefd47f122f43029a53a2ffefb822bd0aee53e0d15aebd613114b7b9c18324bf6": ContainerUnpacked,
+    "0xf193205eb6528e752adf03d5fa1d3a595b190bc600d57ffc60ff9ae60327206f": DeviceRetired,
     "0xf229baa593af28c41b1d16b748cd7688f0c83aaf92d4be41c44005defe84c166": RoleRevoked,
+    "0xf2a3f14434d3b677b4fcdae437c3f545114e27d9163d11538bcd1aa34c3e369b": LimitsSet,
+    "0xf30c2880a239f1fcf3258a6e42ac84d6ee169ffd1b2e38daa1ea64916472e3f9": GrantExpired,
     "0xf37d1fd2253ae9407c449afdd7569172c5022131390a4c32a79c8f9b51695b11": DocumentCountersigned,
     "0xf98448b987f1428e0e230e1f3c6e2ce15b5693eaf31827fbd0b1ec4b424ae7cf": RoleGranted,
     "0xfd889bb7c30b2feb160aeb1553e67e921bceba98227947ab8dd750096ac531ae": OrganizationExpelled,

@@ -4,6 +4,8 @@
     ├── ConfigurationError            a setting is missing or wrong
     │   └── MissingPrerequisite       a program or package that the call needs is not there
     ├── InvalidInput                  a value given to a call is wrong; nothing was done
+    │   ├── BarcodeUnreadable         a barcode's text cannot be read, by its likelier cause
+    │   ├── EpcisInvalid              an EPCIS document, or an event in it, is not what the standard asks for
     │   └── UnknownOrganization       a name or id that is not an organization here
     ├── ChainError                    the chain could not be asked, or is not what was expected
     │   ├── NodeUnreachable
@@ -22,7 +24,9 @@
     ├── DeploymentError               a deployment is not what its manifest or plan says
     │   ├── DeploymentMissing
     │   ├── DeploymentChanged
-    │   └── PlainKeyAdmin             an ordinary key would rule outside a local chain
+    │   ├── ContractUnpublished       an organization has not published a contract of a kind
+    │   ├── PlainKeyAdmin             an ordinary key would rule outside a local chain
+    │   └── PublicChainUnnamed        what a deployment shows to all readers of a chain was not asked for by its id
     ├── DatabaseError                 a database could not be read or written
     │   └── DatabaseOutdated          its tables are not of this version
     ├── OutboxError                   the outbox cannot do what was asked
@@ -45,6 +49,20 @@
     │   │   ├── ReceiptMalformed      it is none, or its values do not fit each other
     │   │   └── ReceiptUnsupported    it is of a version that this careledger does not read
     │   └── StateProofInvalid         a state proof does not prove what it states
+    ├── AuthorizationError            a request for authorization, or its answer, cannot be taken
+    │   ├── BundleRefused             a FHIR bundle is not what its profile asks for; carries an OperationOutcome
+    │   ├── RequestConflict           another request came under the same identifier before
+    │   └── RuleFileInvalid           a rule file, or a file that it names, is not what it must be
+    ├── SerializationError            what is kept or handed on of lots is not what was said of it
+    │   ├── NotInBook                 nothing is kept at home of a lot, unit or container
+    │   ├── BookConflict              something else is kept of it
+    │   └── SealedBundleError         a sealed bundle, or a card to seal one to, cannot be taken; nothing was kept
+    │       ├── SealedBundleMalformed     it is none, or its values do not fit each other
+    │       ├── SealedBundleUnsupported   it is of a version that this careledger does not read
+    │       ├── SealedForAnother      it is for another organization, or a key that is not in the vault
+    │       ├── SealedForAnotherChain it is of another chain, or another register
+    │       ├── SealedBundleUnproven  its signature is not by a key of whom it names, as of then
+    │       └── SealedBundleMismatch  what it says of a lot is not what stands on chain
     ├── SignerError                   a key could not be read or used
     └── VaultError                    the encrypted store could not be read or written
 
@@ -61,17 +79,23 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AnchoringError",
+    "AuthorizationError",
+    "BarcodeUnreadable",
+    "BookConflict",
+    "BundleRefused",
     "BytecodeMismatch",
     "CareLedgerError",
     "ChainDisagrees",
     "ChainError",
     "ConfigurationError",
     "ContractError",
+    "ContractUnpublished",
     "DatabaseError",
     "DatabaseOutdated",
     "DeploymentChanged",
     "DeploymentError",
     "DeploymentMissing",
+    "EpcisInvalid",
     "FeeTooHigh",
     "IndexMissing",
     "IndexOfAnotherChain",
@@ -87,16 +111,28 @@ __all__ = [
     "NodeUnreachable",
     "NotAContract",
     "NotAnchored",
+    "NotInBook",
     "OutboxError",
     "OutboxOfAnotherChain",
     "Panicked",
     "PlainKeyAdmin",
+    "PublicChainUnnamed",
     "ReadModelFailed",
     "ReceiptError",
     "ReceiptMalformed",
     "ReceiptUnsupported",
     "RecordUnfinished",
+    "RequestConflict",
     "RevertedWithReason",
+    "RuleFileInvalid",
+    "SealedBundleError",
+    "SealedBundleMalformed",
+    "SealedBundleMismatch",
+    "SealedBundleUnproven",
+    "SealedBundleUnsupported",
+    "SealedForAnother",
+    "SealedForAnotherChain",
+    "SerializationError",
     "SignerError",
     "StateProofInvalid",
     "TransactionUnconfirmed",
@@ -149,6 +185,27 @@ class InvalidInput(CareLedgerError):
 
     def __str__(self) -> str:
         return f"{self.name} {self.value!r}: {self.problem}"
+
+
+@dataclass(eq=False)
+class BarcodeUnreadable(InvalidInput):
+    """A barcode's text cannot be read. `fault` is the likelier cause, one of `serialization.barcodes.BarcodeFault`;
+    `likelier` is what the text would say without the fault, bracketed, where that can be told.
+    """
+
+    fault: str
+    likelier: str | None = None
+
+    def __str__(self) -> str:
+        likelier = f"; likelier {self.likelier}" if self.likelier else ""
+        return f"{super().__str__()}{likelier}"
+
+
+@dataclass(eq=False)
+class EpcisInvalid(InvalidInput):
+    """An EPCIS document, or an event in it, is not what the standard asks for. `name` is the place in it, such as
+    `eventList[2].quantityList[0].uom`, in the names of EPCIS 2.0 JSON whatever form it came in.
+    """
 
 
 @dataclass(eq=False)
@@ -325,11 +382,12 @@ class DeploymentMissing(DeploymentError):
 
     chain_id: int
     manifest: str
+    command: str = "careledger deploy"
 
     def __str__(self) -> str:
         return (
             f"no deployment for chain {self.chain_id} in {self.manifest}; "
-            "run `careledger deploy`, or name the folder with --deployments"
+            f"run `{self.command}`, or name the folder with --deployments"
         )
 
 
@@ -346,6 +404,20 @@ class DeploymentChanged(DeploymentError):
 
 
 @dataclass(eq=False)
+class ContractUnpublished(DeploymentError):
+    """An organization has not published where its contract of a kind is."""
+
+    organization: str
+    kind: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.organization} has published no {self.kind} in the registry; "
+            "its controller does so with `careledger payer publish` or `careledger org publish-contract`"
+        )
+
+
+@dataclass(eq=False)
 class PlainKeyAdmin(DeploymentError):
     """An ordinary key would be the admin outside a local chain."""
 
@@ -356,6 +428,20 @@ class PlainKeyAdmin(DeploymentError):
         return (
             f"the admin {self.admin} on chain {self.chain_id} is an ordinary key, "
             "not a contract account such as a Safe; name a contract account, or say --allow-plain-key-admin"
+        )
+
+
+@dataclass(eq=False)
+class PublicChainUnnamed(DeploymentError):
+    """A deployment would show what it holds to everyone who reads the chain, and the chain was not named for that."""
+
+    chain_id: int
+    shows: str
+
+    def __str__(self) -> str:
+        return (
+            f"chain {self.chain_id} is not a local one: everyone who can read it sees {self.shows}; "
+            f"if that is meant, say --public-chain-id {self.chain_id}"
         )
 
 
@@ -520,6 +606,59 @@ class StateProofInvalid(AnchoringError):
         return f"the state proof's {self.part} {self.problem}"
 
 
+class AuthorizationError(CareLedgerError):
+    """A request for authorization, or the answer to one, cannot be taken."""
+
+    exit_code: ClassVar[int] = 14
+
+
+@dataclass(eq=False)
+class BundleRefused(AuthorizationError):
+    """A FHIR bundle is not what its profile asks for; nothing was done. `operation_outcome` is the one FHIR resource to
+    answer with, which has every issue; `expression` and `problem` are the first one's. None has personal data.
+    """
+
+    expression: str
+    problem: str
+    operation_outcome: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.expression}: {self.problem}"
+
+
+@dataclass(eq=False)
+class RequestConflict(AuthorizationError):
+    """Another request came under the same identifier before, and this one is no update of it. `request_id` is
+    0x-prefixed.
+    """
+
+    request_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"request {self.request_id} was submitted before with other content: give this one an identifier of its "
+            "own, or send an update, which names the request that it replaces"
+        )
+
+
+@dataclass(eq=False)
+class RuleFileInvalid(AuthorizationError):
+    """A rule file, or a file that it names, is not what it must be. `line` counts from 1; `name` is what stands there,
+    as a path. `others` are the other errors of the same reading.
+    """
+
+    path: str
+    line: int
+    name: str
+    value: str
+    problem: str
+    others: tuple[RuleFileInvalid, ...] = ()
+
+    def __str__(self) -> str:
+        value = f" {self.value!r}" if self.value else ""
+        return "\n".join([f"{self.path}:{self.line}: {self.name}{value} {self.problem}", *map(str, self.others)])
+
+
 class OutboxError(CareLedgerError):
     """The outbox cannot do what was asked."""
 
@@ -594,6 +733,108 @@ class WorkerBusy(OutboxError):
 
     def __str__(self) -> str:
         return f"another worker holds {self.path}; an SQLite outbox takes one worker, several need PostgreSQL"
+
+
+class SerializationError(CareLedgerError):
+    """What is kept at home or handed on of lots is not what was said of it."""
+
+    exit_code: ClassVar[int] = 15
+
+
+@dataclass(eq=False)
+class NotInBook(SerializationError):
+    """Nothing is kept at home of a lot, unit, serial or container. `kind` says which, `subject` its id or number."""
+
+    kind: str
+    subject: str
+
+    def __str__(self) -> str:
+        return f"the vault knows no {self.kind} {self.subject}; open the sealed bundle that came with the goods"
+
+
+@dataclass(eq=False)
+class BookConflict(SerializationError):
+    """Something else is kept of a lot or container; nothing was written."""
+
+    kind: str
+    subject: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}: {self.problem}; nothing was kept"
+
+
+class SealedBundleError(SerializationError):
+    """A sealed bundle, or a card to seal one to, cannot be taken; nothing was kept."""
+
+
+@dataclass(eq=False)
+class SealedBundleMalformed(SealedBundleError):
+    """A bundle or card is none, or its values do not fit each other: it was changed, or made by faulty software."""
+
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the file's {self.field} {self.problem}; ask its sender for it again"
+
+
+@dataclass(eq=False)
+class SealedBundleUnsupported(SealedBundleError):
+    """A bundle or card is of a version that this careledger does not read."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"the file is of version {self.version}, which this careledger does not read: install a newer one"
+
+
+@dataclass(eq=False)
+class SealedForAnother(SealedBundleError):
+    """A bundle is for another organization, or sealed to a key that is not in this vault."""
+
+    receiver: str
+    bundle_key: str
+
+    def __str__(self) -> str:
+        return (
+            f"the bundle is sealed to key {self.bundle_key} of {self.receiver}, which is not in this vault: "
+            "send your card, and ask for it again"
+        )
+
+
+@dataclass(eq=False)
+class SealedForAnotherChain(SealedBundleError):
+    """A bundle or card is of another chain or register; both are named as chain id and address."""
+
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"the file is for {self.actual}, this is {self.expected}"
+
+
+@dataclass(eq=False)
+class SealedBundleUnproven(SealedBundleError):
+    """A bundle's or card's signature is not by a key of the organization that it names, as of the time it names."""
+
+    organization: str
+    key: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"signed as {self.organization} with {self.key}: {self.problem}"
+
+
+@dataclass(eq=False)
+class SealedBundleMismatch(SealedBundleError):
+    """What a bundle says of a lot is not what stands on chain."""
+
+    lot: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"lot {self.lot}: {self.problem}; ask its sender for it again, and treat the goods as suspect"
 
 
 @dataclass(eq=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from careledger.anchoring.messages import anchoring_message, batch_anchoring_message, compact_signature
+from careledger.anchoring.messages import anchoring_message, batch_anchoring_message
+from careledger.chain.typed_data import compact_signature
 from eth_utils.crypto import keccak
 
 KIND = 3

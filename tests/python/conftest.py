@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from careledger.chain.connection import Connection
 from careledger.chain.development import MNEMONIC, Node, embedded_connection
+from careledger.logs import ROOT as LOG_ROOT
 from postgres import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +66,16 @@ STARTS: dict[str, Callable[[], AbstractContextManager[Connection]]] = {
     "ganache": ganache,
     "embedded": embedded,
 }
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """A command that logs to standard error does so for its own test only."""
+    root = logging.getLogger(LOG_ROOT)
+    handlers, level, propagate = list(root.handlers), root.level, root.propagate
+    yield
+    root.handlers, root.propagate = handlers, propagate
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -75,8 +75,8 @@ def test_every_error_stands_in_the_tree_under_its_parent() -> None:
     "name",
     sorted(
         set(errors.__all__)
-        - {"AnchoringError", "CareLedgerError", "ChainError", "ContractError"}
-        - {"DeploymentError", "IndexerError", "OutboxError", "ReceiptError"}
+        - {"AnchoringError", "AuthorizationError", "CareLedgerError", "ChainError", "ContractError"}
+        - {"DeploymentError", "IndexerError", "OutboxError", "ReceiptError", "SealedBundleError", "SerializationError"}
     ),
 )
 def test_an_error_has_fields_and_says_them(name: str) -> None:

@@ -421,6 +421,16 @@ def test_after_a_rotation_only_the_new_passphrase_opens_and_all_is_there(vault: 
             again.put("salt", "claim-3", b"")
 
 
+def test_all_copies_of_a_vault_have_its_identity_also_after_a_rotation(vault: Vault, path: Path) -> None:
+    identity = vault.identity
+    vault.backup(path.with_name("backup.db"))
+    vault.rotate(NEW_PASSPHRASE)
+    with Vault.open(path.with_name("backup.db"), PASSPHRASE) as backup, Vault.open(path, NEW_PASSPHRASE) as again:
+        assert vault.identity == backup.identity == again.identity == identity
+    with Vault.create(path.with_name("another.db"), PASSPHRASE, cost=QUICK) as another:
+        assert another.identity != identity
+
+
 def test_a_rotation_leaves_no_row_of_the_old_key(vault: Vault, path: Path) -> None:
     vault.put_many(("salt", f"claim-{number}", SALT) for number in range(30))
     with sqlite3.connect(path) as file:

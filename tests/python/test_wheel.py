@@ -92,7 +92,7 @@ def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path)
     assert done.returncode == 0, done.stderr
     performance = json.loads(done.stdout)
     assert performance["chain"]["where"] == "an EVM inside this process (py-evm), since there is no Anvil"
-    assert performance["transactions_sent"] == 38
+    assert performance["transactions_sent"] == 113
     told = answers(performance)
     assert told.pop("insurer-manager").startswith("0x")
     assert told == {
@@ -110,6 +110,33 @@ def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path)
         "report-beside": "ACTIVE",
         "log-whole": "yes",
         "log-omission": "no, one at least is left out",
+        "care": "item 1 approved, within rules; item 2 approved, within rules; item 3 approved, within rules",
+        "pended": "item 1: A4, review-required, with a number to ask for it",
+        "referral": "; ".join(
+            (
+                "pended, review required",
+                "information requested",
+                "information supplied",
+                "approved in part, reviewer",
+                "appealed",
+                "appeal overturned",
+                "approved in full, appeal",
+            )
+        ),
+        "inquiry": "item 1: A1, reviewed by a person, with an authorization number",
+        "excluded": "item 1 denied, contract exclusion",
+        "invalid": "one OperationOutcome: error not-found at Bundle.entry[0].resource.patient.reference; "
+        "error not-found at Bundle.entry[3].resource.beneficiary.reference; on the chain: nothing",
+        "claim-care": "PAID: 145.50 USD of 180.00 USD; finding: none",
+        "claim-referral": "PAID: 150.00 USD of 160.00 USD; finding: over fast track maximum",
+        "paid-out": "295.50 USD",
+        "cold-chain": "4.6 to 12.4 °C: an excursion",
+        "recalled-lot": "gtin:09521000001015, lot DEMO-1",
+        "false-serial": "it did not come with any shipment",
+        "false-proof": "no match serial",
+        "recalled-pack": "recalled; class II, packaging defect",
+        "recalled-dispensed": "recalled; class II, packaging defect; it was dispensed",
+        "recalled-dispense": "no",
         "suspended-now": "SUSPENDED",
         "suspended-before": "ACTIVE",
         "suspended-may-start": "no",
@@ -117,8 +144,13 @@ def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path)
         "unknown-organization": "unknown",
         "unknown-key": "no",
     }
+    metrics, claim_metrics, recall = performance["tables"]
+    assert metrics["rows"][1] == ["approved", "80.0 % (4 of 5)", "0.0 % (0 of 1)", "(2), (6)"]
+    assert claim_metrics["rows"][-1] == ["paid by the insurer", "295.50"]
+    assert recall["rows"][1] == ["45", "destroyed by demo-manufacturer", "095210000000000025"]
 
 
+@pytest.mark.parametrize("installed", ["8"], indirect=True)
 def test_installed_demo_prints_the_tables(installed: Path) -> None:
     done = alone(installed, "careledger", "demo")
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from careledger.anchoring.receipt import NO_ORGANIZATION, Receipt
 from careledger.anchoring.types import AmendmentReason, Countersignature, Dispute, KeyStatus, RevocationReason
 
 __all__ = [
+    "Actor",
     "Alteration",
     "Answer",
     "AsOf",
@@ -137,18 +138,36 @@ class AsOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """The key that did something to the document, and both answers about it, for the time of that act.
+
+    `key_status` is the key's as it stood then: ACTIVE means that relying on the act was right. `compromised`: a cut-off
+    covers the act, first reported at `reported_at`, Unix seconds (0: none does). `organization` is None if the key was
+    nobody's then.
+    """
+
+    key: str
+    organization: str | None
+    key_status: KeyStatus
+    compromised: bool
+    reported_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Revocation:
     """Why and when; None for a leaf of a batch whose revocation was not found in the node's logs. `whole_batch`: all of
-    its batch was revoked, not the document alone."""
+    its batch was revoked, not the document alone. `by` is None if that is not known: offline, or not found either."""
 
     reason: RevocationReason | None
     revoked_at: int | None
     whole_batch: bool
+    by: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """What superseded the document, when (Unix seconds) and why, and the newest in the line."""
+    """What superseded the document, when (Unix seconds) and why, and the newest in the line. `by` is the successor's
+    submitter, who amended."""
 
     submitter: str
     leaf: str
@@ -156,6 +175,7 @@ class Succession:
     reason: AmendmentReason
     latest_submitter: str
     latest_leaf: str
+    by: Actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@
         bulk = BulkAnchoring(ledger.documents, job, ReceiptFolder(receipts), outbox, terms, canonicalization)
         summary = bulk.run(files_in(folder, skip=receipts))
 
+Receipts go into a folder, or into the vault (`receipt_vault`).
+
 A document is read once, gets its salt and its leaf, and goes with up to `batch_size` others under one root. What is in
 the job is not read again, unless the file changed: then it is another document.
 """
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from careledger.anchoring.canonical import Canonicalization, digest
 from careledger.anchoring.documents import Documents, batch_of
@@ -26,8 +28,10 @@ from careledger.anchoring.merkle import MerkleTree
 from careledger.anchoring.receipt import Receipt
 from careledger.anchoring.sources import FORMER_DIGITS, PARTIAL_SUFFIX, RECEIPT_SUFFIX, Source, check_name, printable
 from careledger.anchoring.types import Terms
-from careledger.chain.outbox import Outbox
 from careledger.errors import CareLedgerError, InvalidInput, ReceiptError
+
+if TYPE_CHECKING:
+    from careledger.chain.outbox import Outbox
 
 __all__ = [
     "BulkAnchoring",
@@ -201,10 +205,11 @@ class BulkAnchoring:
         if source.path is None:
             assert source.digest is not None
             return source.name, None, None, source.digest
+        about = source.path.stat()
+        if self._job.known(source.name, about.st_size, about.st_mtime_ns):
+            return None
         with source.path.open("rb") as file:
-            about = os.fstat(file.fileno())
-            if self._job.known(source.name, about.st_size, about.st_mtime_ns):
-                return None
+            about = os.fstat(file.fileno())  # of the very file that is read
             content = file.read() if about.st_size < READ_AT_ONCE else file
             return source.name, about.st_size, about.st_mtime_ns, digest(self._canonicalization, content)
 
@@ -249,8 +254,9 @@ def bulk_settings(
     canonicalization: Canonicalization,
     subject: str | None = None,
     stream: str | None = None,
+    vault: str | None = None,
 ) -> dict[str, Any]:
-    """What all runs of one job must agree on."""
+    """What all runs of one job must agree on. `vault` is the identity of the one that the receipts go to."""
     return {
         **documents.place(),
         "organization": documents.organization(),
@@ -259,4 +265,5 @@ def bulk_settings(
         "canonicalization": canonicalization.value,
         "subject": subject,
         "stream": stream,
+        "vault": vault,
     }

@@ -5,6 +5,7 @@
   cannot hold is refused; the digits of a decimal that it cannot hold are lost.
 - `fhir-json-static`: see `careledger.anchoring.canonical_fhir`.
 - `dicom-dataset`: see `careledger.anchoring.canonical_dicom`.
+- `epcis-event`: see `careledger.anchoring.canonical_epcis`.
 - `json-fields`: a tree of salted fields, to disclose some of them; see `careledger.anchoring.disclosure`.
 """
 
@@ -37,6 +38,7 @@ class Canonicalization(Enum):
     JCS = "jcs"
     FHIR_JSON_STATIC = "fhir-json-static"
     DICOM_DATASET = "dicom-dataset"
+    EPCIS_EVENT = "epcis-event"
     JSON_FIELDS = "json-fields"
 
     @property
@@ -88,6 +90,10 @@ def canonical_bytes(canonicalization: Canonicalization, content: bytes) -> bytes
             from careledger.anchoring.canonical_dicom import dataset_bytes
 
             return dataset_bytes(content)
+        case Canonicalization.EPCIS_EVENT:
+            from careledger.anchoring.canonical_epcis import record_bytes
+
+            return record_bytes(content)
         case Canonicalization.JSON_FIELDS:
             raise InvalidInput(
                 "canonicalization",

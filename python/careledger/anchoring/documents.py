@@ -6,14 +6,13 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from careledger.anchoring.canonical import Canonicalization
 from careledger.anchoring.fingerprint import Fingerprint
 from careledger.anchoring.merkle import MerkleTree
 from careledger.anchoring.messages import (
     anchoring_message,
-    compact_signature,
     subject_dispute_message,
     subject_withdrawal_message,
 )
@@ -39,12 +38,15 @@ from careledger.anchoring.types import (
 )
 from careledger.chain.connection import TransactionReceipt
 from careledger.chain.contract import Contract
-from careledger.chain.outbox import Intent, Outbox, Policy, deliver
-from careledger.chain.signers import LocalSigner, Signer
+from careledger.chain.signers import Signer
 from careledger.chain.signers.signer import required
+from careledger.chain.typed_data import compact_signature, shortest_signature
 from careledger.chain.values import account_address
 from careledger.errors import InvalidInput, UnknownOrganization
 from careledger.identity import Organizations
+
+if TYPE_CHECKING:
+    from careledger.chain.outbox import Outbox
 
 __all__ = ["Documents", "SignedAnchoring"]
 
@@ -144,7 +146,7 @@ class Documents:
     def anchor_batch(
         self, fingerprints: Sequence[Fingerprint], expiry: int = NO_EXPIRY, stream: str | None = None
     ) -> list[Receipt]:
-        """Anchors documents of one kind by one root, whatever their number. For a folder, `Folder` streams them."""
+        """Anchors documents of one kind by one root, whatever their number. `BulkAnchoring` streams a folder."""
         tree = MerkleTree.of(bytes.fromhex(fingerprint.leaf[2:]) for fingerprint in fingerprints)
         terms = _common_terms(fingerprints, expiry)
         root = "0x" + tree.root.hex()
@@ -170,6 +172,8 @@ class Documents:
         """Anchors the root of a batch of `count` leaves through an outbox, in a declared stream if one is given, and
         waits until that is final. The same call again takes up the same transaction. Raises what `deliver` of the
         outbox raises."""
+        from careledger.chain.outbox import Intent, Policy, deliver  # with it comes SQLAlchemy
+
         signer, connection = required(self._signer), self._anchors.connection
         if stream is None:
             call = self._anchors.encode("anchorBatch", root, count, terms.pack())
@@ -350,7 +354,7 @@ class Documents:
             reason,
             statement,
             deadline,
-            _shortest(subject, subject.sign_typed_data(message)),
+            shortest_signature(subject, message),
         )
 
     def withdraw_dispute_as_subject(
@@ -359,7 +363,7 @@ class Documents:
         """Withdraws a subject's dispute, which the subject signs, for good."""
         account = account_address("submitter", submitter)
         message = subject_withdrawal_message(self._chain_id, self.address, account, leaf, deadline)
-        signature = _shortest(subject, subject.sign_typed_data(message))
+        signature = shortest_signature(subject, message)
         return self._send("withdrawDisputeAsSubject", account, leaf, subject.address, deadline, signature)
 
     # ------------------------------------------------------------------ reads
@@ -476,7 +480,3 @@ def _common_terms(fingerprints: Sequence[Fingerprint], expiry: int) -> Terms:
     if len(kinds) != 1:
         raise InvalidInput("kinds", ", ".join(map(str, sorted(kinds))), "must be one kind for all of a list or batch")
     return Terms(kinds.pop(), expiry)
-
-
-def _shortest(signer: Signer, signature: bytes) -> bytes:
-    return compact_signature(signature) if isinstance(signer, LocalSigner) else signature

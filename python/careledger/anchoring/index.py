@@ -15,8 +15,7 @@ amended, disputed or countersigned by itself; whether it is revoked, its `Locati
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from careledger.anchoring.index_entries import (
@@ -30,6 +29,16 @@ from careledger.anchoring.index_entries import (
     PartyEntry,
     StreamEntry,
     StreamState,
+)
+from careledger.anchoring.index_history import acts_on, leaf_revocation
+from careledger.anchoring.index_rows import (
+    PAGE_ROWS,
+    Rows,
+    document_key,
+    end_of,
+    hash_text,
+    origin_of,
+    successor_of,
 )
 from careledger.anchoring.read_model import (
     ANCHOR,
@@ -62,7 +71,7 @@ from careledger.chain.indexer.reader import View
 from careledger.chain.values import account_address
 from careledger.errors import InvalidInput
 from careledger.identity.identifiers import organization_id
-from careledger.identity.index import UNKNOWN_ID, Fields, OrganizationIndex, Origin, Recorded, recorded
+from careledger.identity.index import UNKNOWN_ID, Fields, OrganizationIndex, Recorded, recorded
 
 __all__ = [
     "ActKind",
@@ -79,11 +88,9 @@ __all__ = [
     "StreamState",
 ]
 
-PAGE_ROWS = 1_000
 ROWS_WITH_MARKS = 250
 """So many anchors are read at once with what marks them."""
 
-HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 UNKNOWN = Vouched(DocumentStatus.UNKNOWN, 0, UNKNOWN_ID, KeyStatus.UNKNOWN, False)
 
 T = TypeVar("T")
@@ -95,6 +102,7 @@ class DocumentIndex:
     def __init__(self, view: View, time: int | None = None) -> None:
         """`time`, Unix seconds, is when what depends on it is judged; by default the time of the view's block."""
         self._view = view
+        self._rows = Rows(view)
         self._time = view.block_time if time is None else time
         self._organizations = OrganizationIndex(view, self._time)
 
@@ -102,9 +110,9 @@ class DocumentIndex:
 
     def anchor(self, submitter: str, anchor_id: str) -> Recorded[AnchorEntry] | None:
         """What a submitter anchored under a leaf or root, since the last act on it; None if nothing."""
-        key = account_address("submitter", submitter), _hash("anchor_id", anchor_id)
-        row = self._row(ANCHOR, *key)
-        return None if row is None else recorded(row, self._anchor(row, self._row(MARKS, *key)))
+        key = account_address("submitter", submitter), hash_text("anchor_id", anchor_id)
+        row = self._rows.one(ANCHOR, *key)
+        return None if row is None else recorded(row, self._anchor(row, self._rows.one(MARKS, *key)))
 
     def search(
         self,
@@ -143,8 +151,8 @@ class DocumentIndex:
         if how is not None:
             equal["how"] = how.value
         if stream is not None:
-            equal["stream"] = _hash("stream", stream)
-        place = None if after is None else (account_address("after", after[0]), _hash("after", after[1]))
+            equal["stream"] = hash_text("stream", stream)
+        place = None if after is None else (account_address("after", after[0]), hash_text("after", after[1]))
         found: list[Recorded[AnchorEntry]] = []
         for row, marks in self._anchors(equal, (anchored_from, anchored_to), place):
             if owned_since is not None and row["anchored_at"] < owned_since[row["submitter"]]:
@@ -175,7 +183,7 @@ class DocumentIndex:
 
     def revoked_leaves(self, submitter: str, root: str, word: int) -> int:
         """The leaves of a batch that were revoked by themselves: bit n is the one at index `256 * word + n`."""
-        row = self._row(REVOKED_LEAVES, account_address("submitter", submitter), _hash("root", root), word)
+        row = self._rows.one(REVOKED_LEAVES, account_address("submitter", submitter), hash_text("root", root), word)
         return 0 if row is None else int(row["mask"], 16)
 
     def is_revoked(self, submitter: str, root: str, index: int) -> bool:
@@ -186,58 +194,44 @@ class DocumentIndex:
     def revocation_of_leaf(self, submitter: str, root: str, index: int) -> Recorded[LeafRevocation] | None:
         """The act that revoked the leaf at an index of a batch: by itself or with the batch, whichever came first; None
         if it is not revoked. Whether the batch has such a leaf is not looked at."""
-        account, batch = account_address("submitter", submitter), _hash("root", root)
-        word, bit = divmod(_index(index), LEAVES_OF_A_WORD)
-        leaves = self._history(REVOKED_LEAVES, account, batch, word)
-        acts = [
-            (next((row for row in leaves if int(row["mask"], 16) >> bit & 1), None), "reason", False),
-            (_first(self._history(ANCHOR, account, batch), "revoked_at"), "revocation_reason", True),
-        ]
-        found = [
-            Recorded(
-                LeafRevocation(RevocationReason(row[reason]), row["revoked_at"], row["revoked_by"], whole),
-                _origin(row),
-                None,
-            )
-            for row, reason, whole in acts
-            if row is not None
-        ]
-        return min(found, key=lambda entry: _place(entry.since), default=None)
+        return leaf_revocation(
+            self._rows, account_address("submitter", submitter), hash_text("root", root), _index(index)
+        )
 
     # ------------------------------------------------------------------ amendments
 
     def successor(self, submitter: str, leaf: str) -> Recorded[Link] | None:
         """What superseded a document, since the amendment; None if nothing."""
-        row = self._amendment(_document(submitter, leaf))
-        return None if row is None else _link(row, *_successor(row))
+        row = self._rows.amendment(document_key(submitter, leaf))
+        return None if row is None else _link(row, *successor_of(row))
 
     def predecessor(self, submitter: str, leaf: str) -> Recorded[Link] | None:
         """What a document superseded, since the amendment; None if nothing."""
-        marks = self._row(MARKS, *_document(submitter, leaf))
-        former = None if marks is None else _end(marks, "predecessor")
-        row = None if former is None else self._amendment(former)
+        marks = self._rows.one(MARKS, *document_key(submitter, leaf))
+        former = None if marks is None else end_of(marks, "predecessor")
+        row = None if former is None else self._rows.amendment(former)
         return None if row is None or former is None else _link(row, *former)
 
     def latest(self, submitter: str, leaf: str) -> tuple[str, str]:
         """Submitter and leaf of the newest document in a line of amendments; the one given if it has no successor."""
-        return self._last(_document(submitter, leaf), "successor")
+        return self._last(document_key(submitter, leaf), "successor")
 
     def line(self, submitter: str, leaf: str) -> list[LineEntry]:
         """The whole line of amendments that a document is in, from the first to the newest; itself alone if it is in
         none, whether it is known or not."""
-        document: tuple[str, str] | None = self._last(_document(submitter, leaf), "predecessor")
+        document: tuple[str, str] | None = self._last(document_key(submitter, leaf), "predecessor")
         found = []
         while document is not None:
-            row = self._amendment(document)
-            found.append(LineEntry(*document, None if row is None else _link(row, *_successor(row))))
-            document = None if row is None else _successor(row)
+            row = self._rows.amendment(document)
+            found.append(LineEntry(*document, None if row is None else _link(row, *successor_of(row))))
+            document = None if row is None else successor_of(row)
         return found
 
     # ------------------------------------------------------------------ countersignatures, disputes, parties
 
     def countersignature(self, submitter: str, leaf: str, organization: str) -> Recorded[CountersignatureEntry] | None:
         """An organization's countersignature, by its name or id; None if it gave none."""
-        row = self._row(COUNTERSIGNATURE, *_document(submitter, leaf), organization_id(organization))
+        row = self._rows.one(COUNTERSIGNATURE, *document_key(submitter, leaf), organization_id(organization))
         return None if row is None else recorded(row, _countersignature(row))
 
     def countersignatures(
@@ -254,12 +248,12 @@ class DocumentIndex:
         equal = _equal(submitter, leaf)
         if organization is not None:
             equal["organization"] = organization_id(organization)
-        place = None if after is None else (*_document(*after[:2]), organization_id(after[2]))
+        place = None if after is None else (*document_key(*after[:2]), organization_id(after[2]))
         return self._listed(COUNTERSIGNATURE, equal, standing, place, limit, _countersignature)
 
     def dispute_of(self, submitter: str, leaf: str, disputant: str) -> Recorded[DisputeEntry] | None:
         """A party's dispute of a document; None if it raised none."""
-        row = self._row(DISPUTE, *_document(submitter, leaf), account_address("disputant", disputant))
+        row = self._rows.one(DISPUTE, *document_key(submitter, leaf), account_address("disputant", disputant))
         return None if row is None else recorded(row, _dispute(row))
 
     def disputes(
@@ -276,12 +270,12 @@ class DocumentIndex:
         equal = _equal(submitter, leaf)
         if disputant is not None:
             equal["disputant"] = account_address("disputant", disputant)
-        place = None if after is None else (*_document(*after[:2]), account_address("after", after[2]))
+        place = None if after is None else (*document_key(*after[:2]), account_address("after", after[2]))
         return self._listed(DISPUTE, equal, standing, place, limit, _dispute)
 
     def is_party(self, submitter: str, leaf: str, party: str) -> bool:
         """Whether a party was named that may dispute a document."""
-        return self._row(PARTY, *_document(submitter, leaf), account_address("party", party)) is not None
+        return self._rows.one(PARTY, *document_key(submitter, leaf), account_address("party", party)) is not None
 
     def parties(
         self,
@@ -296,14 +290,14 @@ class DocumentIndex:
         equal = _equal(submitter, leaf)
         if party is not None:
             equal["party"] = account_address("party", party)
-        place = None if after is None else (*_document(*after[:2]), account_address("after", after[2]))
+        place = None if after is None else (*document_key(*after[:2]), account_address("after", after[2]))
         return self._listed(PARTY, equal, None, place, limit, lambda row: PartyEntry(**row))
 
     # ------------------------------------------------------------------ streams
 
     def stream(self, submitter: str, stream: str) -> Recorded[StreamState] | None:
         """A key's part of a stream, since the last act on it; None if it neither declared nor continued it."""
-        row = self._row(STREAM, account_address("submitter", submitter), _hash("stream", stream))
+        row = self._rows.one(STREAM, account_address("submitter", submitter), hash_text("stream", stream))
         return None if row is None else recorded(row, StreamState(**row))
 
     def streams(
@@ -319,8 +313,8 @@ class DocumentIndex:
         if submitter is not None:
             equal["submitter"] = account_address("submitter", submitter)
         if stream is not None:
-            equal["stream"] = _hash("stream", stream)
-        place = None if after is None else (account_address("after", after[0]), _hash("after", after[1]))
+            equal["stream"] = hash_text("stream", stream)
+        place = None if after is None else (account_address("after", after[0]), hash_text("after", after[1]))
         return self._listed(STREAM, equal, None, place, limit, lambda row: StreamState(**row))
 
     def head(self, submitter: str, stream: str) -> str | None:
@@ -337,7 +331,7 @@ class DocumentIndex:
         The heads are as the events have them: hash them again to see that none is missing.
         """
         _check_limit(limit)
-        identifier = _hash("stream", stream)
+        identifier = hash_text("stream", stream)
         first = 0 if after is None else after + 1
         found: list[Recorded[StreamEntry]] = []
         for part in self._parts(account_address("submitter", submitter), identifier):
@@ -360,113 +354,12 @@ class DocumentIndex:
     def history(self, submitter: str, leaf: str, root: str | None = None, index: int = 0) -> list[DocumentAct]:
         """Every act on a document, in the order of the chain; with `root` and `index` also those on its batch and on
         its leaf there, whose proof is not verified. An anchor's id instead of a leaf gives the acts on the anchor."""
-        document = _document(submitter, leaf)
-        acts = [*self._anchor_acts(document, batch=False)]
-        if root is not None:
-            acts += self._anchor_acts((document[0], _hash("root", root)), batch=True)
-            revocation = self.revocation_of_leaf(submitter, root, index)
-            if revocation is not None and not revocation.value.whole_batch:
-                value = revocation.value
-                acts.append(DocumentAct(ActKind.REVOKED, revocation.since, value.revoked_by, value.reason, batch=True))
-        acts += self._amendment_acts(document)
-        acts += self._countersignature_acts(document)
-        acts += self._dispute_acts(document)
-        acts += [
-            DocumentAct(ActKind.PARTY_NAMED, _origin(row), None, party=row["party"])
-            for row in self._of(PARTY, document)
-        ]
-        return sorted(acts, key=lambda act: _place(act.origin))
-
-    def _anchor_acts(self, key: tuple[str, str], batch: bool) -> Iterator[DocumentAct]:
-        versions = self._history(ANCHOR, *key)
-        if anchored := _first(versions, "anchored_at"):
-            yield DocumentAct(ActKind.ANCHORED, _origin(anchored), key[0], batch=batch)
-        if streamed := _first(versions, "stream"):
-            yield DocumentAct(ActKind.STREAMED, _origin(streamed), key[0], stream=streamed["stream"], batch=batch)
-        if revoked := _first(versions, "revoked_at"):
-            reason = RevocationReason(revoked["revocation_reason"])
-            yield DocumentAct(ActKind.REVOKED, _origin(revoked), revoked["revoked_by"], reason, batch=batch)
-
-    def _amendment_acts(self, document: tuple[str, str]) -> Iterator[DocumentAct]:
-        versions = self._history(MARKS, *document)
-        if amended := _first(versions, "amended_at"):
-            successor, reason = _successor(amended), AmendmentReason(amended["amendment_reason"])
-            # Who amends anchors the successor.
-            yield DocumentAct(ActKind.AMENDED, _origin(amended), successor[0], reason, other=successor)
-        if succeeded := _first(versions, "predecessor_leaf"):
-            former, link = _end(succeeded, "predecessor"), self.predecessor(*document)
-            why = None if link is None else link.value.reason
-            yield DocumentAct(ActKind.SUCCEEDED, _origin(succeeded), document[0], why, other=former)
-
-    def _countersignature_acts(self, document: tuple[str, str]) -> Iterator[DocumentAct]:
-        for current in self._of(COUNTERSIGNATURE, document):
-            organization = current["organization"]
-            versions = self._history(COUNTERSIGNATURE, *document, organization)
-            if signed := _first(versions, "signed_at"):
-                yield DocumentAct(
-                    ActKind.COUNTERSIGNED, _origin(signed), signed["signed_by"], organization=organization
-                )
-            if withdrawn := _first(versions, "withdrawn_at"):
-                yield DocumentAct(
-                    ActKind.COUNTERSIGNATURE_WITHDRAWN,
-                    _origin(withdrawn),
-                    withdrawn["withdrawn_by"],
-                    organization=organization,
-                )
-
-    def _dispute_acts(self, document: tuple[str, str]) -> Iterator[DocumentAct]:
-        for current in self._of(DISPUTE, document):
-            party = current["disputant"]
-            versions = self._history(DISPUTE, *document, party)
-            if raised := _first(versions, "raised_at"):
-                yield DocumentAct(
-                    ActKind.DISPUTED,
-                    _origin(raised),
-                    party,
-                    DisputeReason(raised["reason"]),
-                    party=party,
-                    commitment=raised["statement"],
-                )
-            if replied := _first(versions, "replied_at"):
-                yield DocumentAct(
-                    ActKind.DISPUTE_ANSWERED,
-                    _origin(replied),
-                    replied["replied_by"],
-                    party=party,
-                    commitment=replied["reply"],
-                )
-            if withdrawn := _first(versions, "withdrawn_at"):
-                yield DocumentAct(ActKind.DISPUTE_WITHDRAWN, _origin(withdrawn), party, party=party)
+        document = document_key(submitter, leaf)
+        if root is None:
+            return acts_on(self._rows, document)
+        return acts_on(self._rows, document, (hash_text("root", root), _index(index)))
 
     # ------------------------------------------------------------------ inner
-
-    def _row(self, entity: Entity, *key: Any) -> Fields | None:
-        found = self._view.get(entity, key)
-        return None if found is None else Fields(found)
-
-    def _history(self, entity: Entity, *key: Any) -> list[Fields]:
-        found: list[Fields] = []
-        after: Key | None = None
-        while True:
-            page = self._view.history(entity, key, after=after, limit=PAGE_ROWS)
-            found += map(Fields, page.rows)
-            after = page.next
-            if after is None:
-                return found
-
-    def _of(self, entity: Entity, document: tuple[str, str]) -> list[Fields]:
-        """The entities of a document."""
-        return list(self._rows(entity, {"submitter": document[0], "leaf": document[1]}))
-
-    def _rows(
-        self, entity: Entity, equal: Mapping[str, Any], after: Key | None = None, limit: int = PAGE_ROWS
-    ) -> Iterator[Fields]:
-        while True:
-            page = self._view.rows(entity, equal, after=after, limit=min(limit, PAGE_ROWS))
-            yield from map(Fields, page.rows)
-            after = page.next
-            if after is None:
-                return
 
     def _listed(
         self,
@@ -479,7 +372,7 @@ class DocumentIndex:
     ) -> list[Recorded[T]]:
         _check_limit(limit)
         found: list[Recorded[T]] = []
-        for row in self._rows(entity, equal, after, limit):
+        for row in self._rows.all(entity, equal, after, limit):
             if standing is None or (row["withdrawn_at"] is None) is standing:
                 found.append(recorded(row, read(row)))
                 if len(found) == limit:
@@ -507,7 +400,7 @@ class DocumentIndex:
         return {
             (submitter, row["leaf"]): row
             for submitter, ids in leaves.items()
-            for row in self._rows(MARKS, {"submitter": submitter, "leaf": ids})
+            for row in self._rows.all(MARKS, {"submitter": submitter, "leaf": ids})
         }
 
     def _anchor(self, row: Fields, marks: Fields | None) -> AnchorEntry:
@@ -535,9 +428,9 @@ class DocumentIndex:
         )
 
     def _status_and_anchor(self, location: Location) -> tuple[DocumentStatus, Fields | None]:
-        document = _document(location.submitter, location.leaf)
-        root = None if location.root in (None, ZERO_HASH) else _hash("root", str(location.root))
-        anchor = self._row(ANCHOR, document[0], document[1] if root is None else root)
+        document = document_key(location.submitter, location.leaf)
+        root = None if location.root in (None, ZERO_HASH) else hash_text("root", str(location.root))
+        anchor = self._rows.one(ANCHOR, document[0], document[1] if root is None else root)
         is_there = anchor is not None and (
             anchor["count"] == 0 if root is None else 0 <= location.index < anchor["count"]
         )
@@ -547,11 +440,11 @@ class DocumentIndex:
             self.is_revoked(document[0], root, location.index) or self._is_revoked_alone(document)
         ):
             return DocumentStatus.REVOKED, anchor
-        return self._status(anchor, self._row(MARKS, *document)), anchor
+        return self._status(anchor, self._rows.one(MARKS, *document)), anchor
 
     def _is_revoked_alone(self, document: tuple[str, str]) -> bool:
         """Whether a document was revoked by itself: it stays so in every batch that it is shown in."""
-        own = self._row(ANCHOR, *document)
+        own = self._rows.one(ANCHOR, *document)
         return own is not None and own["revoked_at"] is not None and not own["count"]
 
     def _status(self, anchor: Fields, marks: Fields | None) -> DocumentStatus:
@@ -565,44 +458,27 @@ class DocumentIndex:
         return DocumentStatus.DISPUTED if marks is not None and marks["disputes"] else DocumentStatus.ACTIVE
 
     def _last(self, document: tuple[str, str], towards: str) -> tuple[str, str]:
-        while (marks := self._row(MARKS, *document)) is not None and (following := _end(marks, towards)) is not None:
+        while (marks := self._rows.one(MARKS, *document)) is not None and (
+            following := end_of(marks, towards)
+        ) is not None:
             document = following
         return document
 
-    def _amendment(self, document: tuple[str, str]) -> Fields | None:
-        """The version of a document's marks that its amendment opened."""
-        return _first(self._history(MARKS, *document), "amended_at")
-
     def _parts(self, submitter: str, stream: str) -> Iterator[Fields]:
         """The keys' parts of a stream, from the first key's on."""
-        part = self._row(STREAM, submitter, stream)
+        part = self._rows.one(STREAM, submitter, stream)
         while part is not None and part["continues"] is not None:
-            part = self._row(STREAM, part["continues"], stream)
+            part = self._rows.one(STREAM, part["continues"], stream)
         while part is not None:
             yield part
             after = part["continued_by"]
-            part = None if after is None else self._row(STREAM, after, stream)
-
-
-def _first(versions: Sequence[Fields], column: str) -> Fields | None:
-    """The version that first has a value in a column."""
-    return next((row for row in versions if row[column] is not None), None)
-
-
-def _end(marks: Fields, which: str) -> tuple[str, str] | None:
-    """The document at the other end of an amendment."""
-    submitter, leaf = marks[f"{which}_submitter"], marks[f"{which}_leaf"]
-    return None if leaf is None else (submitter, leaf)
-
-
-def _successor(amended: Fields) -> tuple[str, str]:
-    return amended["successor_submitter"], amended["successor_leaf"]
+            part = None if after is None else self._rows.one(STREAM, after, stream)
 
 
 def _link(amended: Fields, submitter: str, leaf: str) -> Recorded[Link]:
     """A link to a document, by the version that the amendment opened."""
     value = Link(leaf, submitter, amended["amended_at"], AmendmentReason(amended["amendment_reason"]))
-    return Recorded(value, _origin(amended), None)
+    return Recorded(value, origin_of(amended), None)
 
 
 def _countersignature(row: Fields) -> CountersignatureEntry:
@@ -632,31 +508,13 @@ def _dispute(row: Fields) -> DisputeEntry:
     )
 
 
-def _origin(row: Fields) -> Origin:
-    return recorded(row, None).since
-
-
-def _place(origin: Origin) -> tuple[int, int]:
-    return origin.block_number, origin.log_index
-
-
 def _equal(submitter: str | None, leaf: str | None) -> dict[str, Any]:
     equal: dict[str, Any] = {}
     if submitter is not None:
         equal["submitter"] = account_address("submitter", submitter)
     if leaf is not None:
-        equal["leaf"] = _hash("leaf", leaf)
+        equal["leaf"] = hash_text("leaf", leaf)
     return equal
-
-
-def _document(submitter: str, leaf: str) -> tuple[str, str]:
-    return account_address("submitter", submitter), _hash("leaf", leaf)
-
-
-def _hash(name: str, value: str) -> str:
-    if not HASH.fullmatch(value):
-        raise InvalidInput(name, value, "must be 0x and 64 hex digits")
-    return value.lower()
 
 
 def _index(index: int) -> int:

@@ -21,7 +21,7 @@ from tiny_keccak import keccak256
 from careledger.anchoring.leaf import batch_leaf
 from careledger.errors import InvalidInput
 
-__all__ = ["MerkleTree", "verify"]
+__all__ = ["MerkleTree", "leads_to", "verify"]
 
 WORD = 32
 CHUNK = 1 << 14
@@ -48,14 +48,14 @@ class MerkleTree:
 
         An iterable is read once, as it comes. Raises InvalidInput for no leaf at all, or one that is not 32 bytes.
         """
-        hashed = bytearray()
-        for first, chunk in _chunks(leaves):
-            hashed += b"".join(
-                [
-                    keccak256(keccak256(index.to_bytes(WORD, "big") + leaf))
-                    for index, leaf in enumerate(chunk, start=first)
-                ]
-            )
+        return cls.of_hashed(_hashed(leaves))
+
+    @classmethod
+    def of_hashed(cls, hashed: bytes | bytearray) -> MerkleTree:
+        """The tree of batch leaves that were hashed twice already, 32 bytes each, in the order given.
+
+        Raises InvalidInput for none at all.
+        """
         count = len(hashed) // WORD
         if count == 0:
             raise InvalidInput("leaves", "none", "a tree needs at least one")
@@ -144,8 +144,15 @@ def verify(root: bytes, index: int, leaf: bytes, proof: Sequence[bytes]) -> bool
 
     Raises InvalidInput if the root, the leaf or an item of the proof is not 32 bytes, or the index no uint256.
     """
+    return leads_to(root, batch_leaf(index, leaf), proof)
+
+
+def leads_to(root: bytes, node: bytes, proof: Sequence[bytes]) -> bool:
+    """Whether the siblings of a proof lead from a batch leaf, hashed twice already, to the root.
+
+    Raises InvalidInput if the root or an item of the proof is not 32 bytes.
+    """
     _check_word("root", root)
-    node = batch_leaf(index, leaf)
     for i, sibling in enumerate(proof):
         _check_word(f"proof[{i}]", sibling)
         node = keccak256(node + sibling if node < sibling else sibling + node)
@@ -168,7 +175,17 @@ def _chunks(leaves: Iterable[bytes] | bytes | bytearray | memoryview) -> Iterato
         first += len(chunk)
 
 
-def _place_leaves(nodes: bytearray, hashed: bytearray) -> None:
+def _hashed(leaves: Iterable[bytes] | bytes | bytearray | memoryview) -> bytearray:
+    """The batch leaves, one after the other."""
+    hashed = bytearray()
+    for first, chunk in _chunks(leaves):
+        hashed += b"".join(
+            [keccak256(keccak256(index.to_bytes(WORD, "big") + leaf)) for index, leaf in enumerate(chunk, start=first)]
+        )
+    return hashed
+
+
+def _place_leaves(nodes: bytearray, hashed: bytes | bytearray) -> None:
     """The batch leaves in reverse, at the end."""
     end = len(nodes)
     for start in range(0, len(hashed), CHUNK * WORD):

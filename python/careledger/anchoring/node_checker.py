@@ -13,18 +13,19 @@ from careledger.anchoring.answers import (
     Difference,
     DisputeOf,
     Part,
+    Revocation,
     Verification,
     Who,
     could_not_check,
 )
-from careledger.anchoring.leaf_revocation import find_leaf_revocation
 from careledger.anchoring.node_reads import Block, NodeReads, Stopped, read_block
 from careledger.anchoring.receipt import Receipt
 from careledger.anchoring.records import answer_by_records
+from careledger.anchoring.revoking_acts import find_leaf_revocation, find_revoking_key
 from careledger.chain.artifacts import artifact
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
-from careledger.chain.deployment.plan import ANCHOR, REGISTRY
+from careledger.chain.deployment.suite import ANCHOR, REGISTRY
 from careledger.errors import ChainError, ContractError, NodeBusy, NodeUnreachable, NotAContract
 from careledger.identity import Organizations
 
@@ -147,10 +148,8 @@ class NodeChecker:
     ) -> Verification:
         """The answer with who, and with what the contract has beside the records."""
         revocation = answer.revocation
-        if revocation is not None and revocation.reason is None and receipt.batch is not None and on_chain:
-            revocation = find_leaf_revocation(
-                self._anchors, receipt.submitter, receipt.batch, receipt.block_number, here.number
-            )
+        if revocation is not None:
+            revocation = self._revocation(receipt, here, revocation, on_chain)
         if on_chain:
             more = tuple(here.origin_differences(receipt, answer.when.anchored_at, origin))
         else:
@@ -165,6 +164,21 @@ class NodeChecker:
             listed_disputes=disputes,
             countersignatures=countersignatures,
         )
+
+    def _revocation(self, receipt: Receipt, here: NodeReads, known: Revocation, on_chain: bool) -> Revocation:
+        """A revocation with who is behind it; of a leaf of a batch also why and when it was."""
+        place, key = receipt.location, None
+        if known.revoked_at is not None:
+            anchor_id = place.anchor_id if known.whole_batch else place.leaf
+            first = receipt.block_number if on_chain else 0
+            key = find_revoking_key(self._anchors, place.submitter, anchor_id, known.revoked_at, first, here.number)
+        elif receipt.batch is not None and on_chain:
+            known, key = find_leaf_revocation(
+                self._anchors, place.submitter, receipt.batch, receipt.block_number, here.number
+            )
+        if key is None or known.revoked_at is None:
+            return known
+        return replace(known, by=here.actor(key, known.revoked_at))
 
     def _named(self, who: Who) -> Who:
         if self._directory is None or who.organization is None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from web3.exceptions import TransactionNotFound
 
-from careledger.anchoring.answers import AsOf, Difference, Part, Succession, Who
+from careledger.anchoring.answers import Actor, AsOf, Difference, Part, Succession, Who
 from careledger.anchoring.receipt import NO_ORGANIZATION, Receipt
 from careledger.anchoring.records import Records
 from careledger.anchoring.types import (
@@ -74,9 +74,7 @@ class NodeReads:
             raise Stopped(Part.NODE_CONTRADICTS, f"{problem}; ask again, or another node")
 
     def who(self, claimed: Who, anchored_at: int) -> Who:
-        found = self._registry_read("organizationAt", claimed.key, anchored_at)
-        with self._connection.failures("eth_call"):
-            key = KeyAtTime(**{**found, "status": KeyStatus(found["status"])})
+        key = self._key_at(claimed.key, anchored_at)
         nobodys = key.organization == NO_ORGANIZATION
         return replace(
             claimed,
@@ -85,6 +83,17 @@ class NodeReads:
             compromised=key.compromised,
             reported_at=key.reported_at,
             good_standing=False if nobodys else self._good_standing(key.organization, anchored_at),
+        )
+
+    def actor(self, key: str, time: int) -> Actor:
+        """What is to be thought of a key that acted at a time."""
+        found = self._key_at(key, time)
+        return Actor(
+            key=key,
+            organization=None if found.organization == NO_ORGANIZATION else found.organization,
+            key_status=found.status,
+            compromised=found.compromised,
+            reported_at=found.reported_at,
         )
 
     def succession(self, receipt: Receipt) -> Succession | None:
@@ -102,6 +111,7 @@ class NodeReads:
             reason=reason,
             latest_submitter=latest_submitter,
             latest_leaf=latest_leaf,
+            by=self.actor(link["submitter"], link["amended_at"]),  # who amends anchors the successor
         )
 
     def dispute(self, submitter: str, leaf: str, disputant: str) -> Dispute:
@@ -142,6 +152,11 @@ class NodeReads:
                 return None
             logs = [log for log in found["logs"] if log["address"] == self._anchors.address]
             return [[*map(bytes, log["topics"]), *_words(bytes(log["data"]))] for log in logs]
+
+    def _key_at(self, key: str, time: int) -> KeyAtTime:
+        found = self._registry_read("organizationAt", key, time)
+        with self._connection.failures("eth_call"):
+            return KeyAtTime(**{**found, "status": KeyStatus(found["status"])})
 
     def _good_standing(self, organization: str, time: int) -> bool:
         found = self._registry_read("membershipAt", organization, time)

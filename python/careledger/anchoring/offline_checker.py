@@ -17,8 +17,8 @@ class OfflineChecker:
     """Answers as of the block of the receipt's state proof, for a block's hash and a contract that the verifier trusts.
 
     What it does not tell: whose key the submitter was. `who` holds what the receipt says, and the answer is never
-    `trusted`. Nor does it tell by what a document was superseded, and of one leaf of a batch, why and when it was
-    revoked: these stand elsewhere on the chain.
+    `trusted`. Nor does it tell by what a document was superseded, by which key it was amended or revoked, and of one
+    leaf of a batch, why and when it was revoked: these stand elsewhere on the chain.
     """
 
     def __init__(self, contract: str, trusted_block_hash: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from careledger.anchoring.block_search import blocks_at
 from careledger.anchoring.stamps import anchored_stamp
 from careledger.chain.contract import Contract
 from careledger.contract_events import BatchAnchored, ContractEvent, DocumentAnchored, DocumentsAnchored
@@ -36,8 +37,7 @@ def find_origin(anchors: Contract, submitter: str, anchor_id: str, first_block: 
     anchored_at = record["anchored_at"]
     if not anchored_at:
         raise NotAnchored(submitter, anchor_id)
-    number, head = _first_block_at(anchors, anchored_at, first_block), connection.block_number()
-    while number <= head and connection.block_time(number) == anchored_at:
+    for number in blocks_at(connection, anchored_at, first_block, connection.block_number()):
         for entry in connection.logs(
             anchors.address, [DocumentAnchored, DocumentsAnchored, BatchAnchored], number, number
         ):
@@ -51,21 +51,7 @@ def find_origin(anchors: Contract, submitter: str, anchor_id: str, first_block: 
                     block_number=number,
                     block_hash=connection.block_hash(number),
                 )
-        number += 1
     raise NotAnchored(submitter, anchor_id)
-
-
-def _first_block_at(anchors: Contract, time: int, first_block: int) -> int:
-    """The first block whose time is not before `time`: blocks' times never fall."""
-    connection = anchors.connection
-    low, high = first_block, connection.block_number()
-    while low < high:
-        middle = (low + high) // 2
-        if connection.block_time(middle) < time:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _anchors(event: ContractEvent, submitter: str, anchor_id: str) -> bool:

@@ -29,9 +29,11 @@ class Records:
 
     def revocation(self) -> Revocation | None:
         """How it was revoked; None if it was not."""
-        anchor = self.anchor
+        anchor, own = self.anchor, self.own
         if anchor.revoked_at:
             return Revocation(anchor.revocation_reason, anchor.revoked_at, self.location.root is not None)
+        if own.revoked_at and not own.count:
+            return Revocation(own.revocation_reason, own.revoked_at, False)
         return Revocation(None, None, False) if self.leaf_revoked else None
 
 

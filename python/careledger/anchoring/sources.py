@@ -79,7 +79,7 @@ def files_in(folder: Path, skip: Path | None = None, under: Path | None = None) 
             if entry.is_dir(follow_symlinks=False):
                 if skipped is None or path.resolve() != skipped:
                     waiting.append(path)
-            elif is_document(path):
+            elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(OWN_SUFFIXES):
                 yield Source(prefix + entry.name, path)
 
 

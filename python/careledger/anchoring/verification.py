@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from careledger.anchoring.answers import (
+    Actor,
     Alteration,
     Answer,
     AsOf,
@@ -40,6 +41,7 @@ from careledger.anchoring.receipt import Receipt
 from careledger.errors import InvalidInput
 
 __all__ = [
+    "Actor",
     "Alteration",
     "Answer",
     "AsOf",
@@ -61,6 +63,7 @@ __all__ = [
     "Who",
     "document_digest",
     "verify",
+    "verify_digest",
 ]
 
 Source = bytes | Path | io.BufferedIOBase
@@ -82,14 +85,21 @@ def verify(source: Source, receipt: Receipt, checker: Checker) -> Verification:
     Raises MissingPrerequisite if DICOM needs pydicom, and OSError for a file that cannot be read; nothing else: what
     the chain or the node refuses is an answer.
     """
-    expected = receipt.digest
     try:
-        found = "0x" + document_digest(receipt.canonicalization, source).hex()
-        alteration = None if found == expected else Alteration(expected, found)
+        found = document_digest(receipt.canonicalization, source)
     except InvalidInput as problem:
-        alteration = Alteration(expected, None, str(problem))
-    if alteration is None:
+        return _altered(receipt, Alteration(receipt.digest, None, str(problem)))
+    return verify_digest(found, receipt, checker)
+
+
+def verify_digest(found: bytes, receipt: Receipt, checker: Checker) -> Verification:
+    """The same for a file that stays elsewhere: `found` is its digest by the receipt's canonicalization, 32 bytes."""
+    if "0x" + found.hex() == receipt.digest:
         return checker.check(receipt)
+    return _altered(receipt, Alteration(receipt.digest, "0x" + found.hex()))
+
+
+def _altered(receipt: Receipt, alteration: Alteration) -> Verification:
     who, when = claimed(receipt)
     return Verification(Answer.ALTERED, who, when, alteration=alteration)
 

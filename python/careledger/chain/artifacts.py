@@ -8,22 +8,26 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from eth_abi.abi import encode
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
 
-__all__ = ["Artifact", "artifact", "artifact_names"]
+from careledger.chain.values import encode_call
+
+__all__ = ["SELECTOR_BYTES", "Artifact", "artifact", "artifact_names"]
+
+SELECTOR_BYTES = 4
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One contract: its ABI, creation code, runtime code, and where in the latter its immutables lie."""
+    """One contract: its ABI, creation code, runtime code, and where in the latter its immutables lie: name -> (start,
+    length) of each place. One that the runtime code never reads has no place."""
 
     name: str
     abi: list[dict[str, Any]]
     bytecode: bytes
     runtime: bytes
-    immutable_spans: tuple[tuple[int, int], ...]
+    immutables: dict[str, tuple[tuple[int, int], ...]]
 
     @property
     def bytecode_hash(self) -> str:
@@ -31,16 +35,21 @@ class Artifact:
         return "0x" + keccak(self.bytecode).hex()
 
     def creation_code(self, arguments: list[Any]) -> bytes:
-        """The creation code followed by the encoded constructor arguments."""
+        """The creation code followed by the encoded constructor arguments, in the form of `chain.values`."""
         constructor: dict[str, Any] = next(
             (entry for entry in self.abi if entry["type"] == "constructor"), {"inputs": []}
         )
-        types = [collapse_if_tuple(field) for field in constructor["inputs"]]
-        return self.bytecode + encode(types, arguments)
+        return self.bytecode + encode_call({**constructor, "name": ""}, tuple(arguments))[SELECTOR_BYTES:]
 
     def matches(self, code: bytes) -> bool:
         """Whether code on chain is this contract's, whatever its immutables hold."""
         return len(code) == len(self.runtime) and self._masked(code) == self._masked(self.runtime)
+
+    def immutable(self, name: str, code: bytes) -> bytes:
+        """The word that an immutable has in code on chain that `matches`. Raises KeyError if there is none of that
+        name, ValueError if its places hold different words."""
+        (word,) = {code[start : start + length] for start, length in self.immutables[name]}
+        return word
 
     def function(self, name: str) -> dict[str, Any]:
         """The ABI of a function. Raises KeyError if the contract has none of that name."""
@@ -52,12 +61,13 @@ class Artifact:
     def selector(self, name: str) -> bytes:
         """The 4-byte selector of a function."""
         types = ",".join(collapse_if_tuple(field) for field in self.function(name)["inputs"])
-        return keccak(text=f"{name}({types})")[:4]
+        return keccak(text=f"{name}({types})")[:SELECTOR_BYTES]
 
     def _masked(self, code: bytes) -> bytes:
         masked = bytearray(code)
-        for start, length in self.immutable_spans:
-            masked[start : start + length] = bytes(length)
+        for spans in self.immutables.values():
+            for start, length in spans:
+                masked[start : start + length] = bytes(length)
         return bytes(masked)
 
 
@@ -72,7 +82,9 @@ def artifact(name: str) -> Artifact:
         abi=body["abi"],
         bytecode=bytes.fromhex(body["bytecode"][2:]),
         runtime=bytes.fromhex(body["deployedBytecode"][2:]),
-        immutable_spans=tuple((start, length) for start, length in body["immutableSpans"]),
+        immutables={
+            name: tuple((start, length) for start, length in spans) for name, spans in body["immutables"].items()
+        },
     )
 
 

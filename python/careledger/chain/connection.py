@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -112,7 +112,7 @@ class Connection:
             raise WrongChain(expected=expected_chain_id, actual=self.chain_id)
 
     @classmethod
-    def open(cls, url: str, expected_chain_id: int | None = None, timeout_seconds: int = 30) -> Connection:
+    def open(cls, url: str, expected_chain_id: int | None = None, timeout_seconds: int = 30) -> Self:
         """Connects over HTTP. Raises ConfigurationError for a URL of another kind, NodeUnreachable, WrongChain."""
         try:
             parts = urlsplit(url)
@@ -197,8 +197,13 @@ class Connection:
         if self.fee_cap_wei is not None and fee_wei > self.fee_cap_wei:
             raise FeeTooHigh(fee_wei, self.fee_cap_wei)
 
+    def now(self) -> int:
+        """Unix seconds: the machine's clock, or that of a development chain that is ahead of it."""
+        machine = int(time.time())
+        return max(machine, self.block_time("pending")) if self.is_local else machine
+
     def wait_until(self, timestamp: int) -> None:
-        """Waits until the clock passes a time (Unix seconds). An in-process chain travels there at once.
+        """Waits until the clock passes a time (Unix seconds), see `now`. An in-process chain travels there at once.
 
         A development chain whose pending block is as old as its last one (Ganache) gets an empty block: without it,
         calls and estimates would never see that time.
@@ -207,7 +212,7 @@ class Connection:
             if self.block_time() < timestamp:
                 self._tester.time_travel(timestamp)
             return
-        time.sleep(max(0.0, timestamp + 1 - time.time()))
+        time.sleep(max(0, timestamp + 1 - self.now()))
         if self.is_local and self.block_time("pending") < timestamp:
             with self.failures("evm_mine"):
                 self.web3.provider.make_request(cast(Any, "evm_mine"), [])

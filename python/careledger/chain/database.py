@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Component", "Database"]
 
-Component = Literal["outbox", "indexer"]
+Component = Literal["outbox", "indexer", "gateway"]
 """A part of the client with tables of its own. Several may share a database."""
+
+PACKAGES: dict[Component, str] = {
+    "outbox": "careledger.chain.outbox",
+    "indexer": "careledger.chain.indexer",
+    "gateway": "careledger.gateway",
+}
 
 SQLITE_BUSY_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 10
@@ -160,7 +166,7 @@ def _alembic(component: Component) -> Config:
     from alembic.config import Config
 
     config = Config()
-    folder = resources.files(f"careledger.chain.{component}").joinpath("migrations")
+    folder = resources.files(PACKAGES[component]).joinpath("migrations")
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config

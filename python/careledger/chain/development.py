@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,7 @@ ACCOUNT_COUNT = 10
 HD_PATH = "m/44'/60'/0'/0"
 START_TIMEOUT_SECONDS = 20
 FIRST_PORT, PORT_COUNT = 20_000, 12_000
+PORT_TAKEN = "Address already in use"
 STOP_TIMEOUT_SECONDS = 5
 PR_SET_PDEATHSIG = 1
 
@@ -95,23 +97,48 @@ class Node:
         NodeUnreachable if the node does not answer, with what it printed."""
         if port is not None and not 0 < port < 2**16:
             raise ConfigurationError("port", f"{port} is none; name one from 1 to {2**16 - 1}")
-        if port is not None and _is_taken(port):
-            raise ConfigurationError("port", f"{port} is taken by another program; name a free one")
-        self.port = port or _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        command = [find_anvil(), "--host", "127.0.0.1", "--port", str(self.port), "--chain-id", str(chain_id)]
+        command = [find_anvil(), "--host", "127.0.0.1", "--chain-id", str(chain_id)]
         command += ["--mnemonic", MNEMONIC, "--accounts", str(ACCOUNT_COUNT), *options]
         if block_time_seconds is not None:
             command += ["--block-time", str(block_time_seconds)]
+        self._process: subprocess.Popen[bytes]
+        while True:
+            self.port = port or _free_port()
+            self.url = f"http://127.0.0.1:{self.port}"
+            if not _is_taken(self.port) and self._starts(command):
+                return
+            if port is not None:
+                raise ConfigurationError("port", f"{port} is taken by another program; name a free one")
+
+    def _starts(self, command: list[str]) -> bool:
+        """Starts the node and waits until it has its port; False if another program has taken that meanwhile."""
+        self._folder = tempfile.TemporaryDirectory(prefix="careledger-anvil-")
+        ready = Path(self._folder.name) / "ready"  # Anvil writes it once it has its port: who answers is this node
+        # States of older blocks go to disk. Anvil leaves them there: some MB for each node.
+        states = Path(self._folder.name) / "states"
         self._process = subprocess.Popen(
-            command,
+            [*command, "--port", str(self.port), "--config-out", str(ready), "--cache-path", str(states)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         atexit.register(self.stop)
-        self._wait_until_ready()
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if ready.exists():
+                return True
+            if self._process.poll() is not None:
+                printed = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
+                self.stop()
+                if PORT_TAKEN in printed:
+                    return False
+                raise NodeUnreachable(
+                    self.url, f"anvil ended at once: {printed.strip()[-500:] or 'it printed nothing'}"
+                )
+            time.sleep(0.01)
+        self.stop()
+        raise NodeUnreachable(self.url, f"anvil did not answer within {START_TIMEOUT_SECONDS} s")
 
     @property
     def process_id(self) -> int:
@@ -126,7 +153,7 @@ class Node:
         return self._process.wait()
 
     def stop(self) -> None:
-        """Ends the node. Does nothing if it has ended."""
+        """Ends the node, and removes what it kept on disk. Does nothing if it has ended."""
         atexit.unregister(self.stop)
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
@@ -137,6 +164,7 @@ class Node:
                 self._process.wait()
         if self._process.stderr is not None:
             self._process.stderr.close()
+        self._folder.cleanup()
 
     def __enter__(self) -> Node:
         return self
@@ -145,23 +173,6 @@ class Node:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                printed = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
-                self.stop()
-                raise NodeUnreachable(
-                    self.url, f"anvil ended at once: {printed.strip()[-500:] or 'it printed nothing'}"
-                )
-            with socket.socket() as probe:
-                probe.settimeout(0.2)
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        self.stop()
-        raise NodeUnreachable(self.url, f"anvil did not answer within {START_TIMEOUT_SECONDS} s")
 
 
 def embedded_connection() -> Connection:
@@ -173,8 +184,8 @@ def embedded_connection() -> Connection:
 
 
 def _free_port() -> int:
-    """A free port below those that the system gives out by itself. Processes start their search at different ones,
-    since nothing holds the port until the node does."""
+    """A free port below those that the system gives out by itself. Processes start their search at different ones;
+    nothing holds the port until the node does."""
     while True:
         port = FIRST_PORT + (os.getpid() * 101 + next(_port_numbers)) % PORT_COUNT
         if not _is_taken(port):

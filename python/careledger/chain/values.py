@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
@@ -156,8 +157,9 @@ def event_values(types: tuple[str, ...], indexed: tuple[bool, ...], topics: list
 
 
 def snake_case(name: str) -> str:
-    """`licenceExpiry` -> `licence_expiry`."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+    """`licenceExpiry` -> `licence_expiry`; a word of Python's own gets an underscore: `from` -> `from_`."""
+    spelled = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+    return f"{spelled}_" if keyword.iskeyword(spelled) else spelled
 
 
 def _checked(field: dict[str, Any], value: Any) -> Any:

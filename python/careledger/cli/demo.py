@@ -18,8 +18,16 @@ from careledger.cli.output import Json, progress_console, show
 from careledger.client import deployments_folder
 from careledger.demo.ether import parse_ether
 from careledger.demo.funding import Funding
-from careledger.demo.performance import RECOVERY_DELAY_SECONDS, RULE_DELAY_SECONDS, Audience, Performance, Settings
+from careledger.demo.performance import Audience, Performance
 from careledger.demo.runner import perform
+from careledger.demo.settings import (
+    LOT_UNITS,
+    LOT_UNITS_STEP,
+    MOST_LOT_UNITS,
+    RECOVERY_DELAY_SECONDS,
+    RULE_DELAY_SECONDS,
+    Settings,
+)
 from careledger.demo.stage import StepRecord
 from careledger.demo.summary import funding_table, show_performance, step_line
 from careledger.errors import ConfigurationError, InvalidInput, MissingPrerequisite
@@ -58,6 +66,10 @@ def demo(
     refund: Annotated[
         bool, typer.Option("--refund", help="Send what the actors have left back to the funder.")
     ] = False,
+    lot_units: Annotated[
+        int,
+        typer.Option(help=f"Packs of the lot, a multiple of {LOT_UNITS_STEP}, up to {MOST_LOT_UNITS:,}."),
+    ] = LOT_UNITS,
     as_json: Json = False,
 ) -> None:
     """Deploy the suite and put it to work: admit organizations, rotate a key, suspend one, and ask.
@@ -71,7 +83,7 @@ def demo(
     budget_wei = None if budget is None else parse_ether("--budget", budget)
     with contextlib.ExitStack() as stack:
         connection, where, folder = _chain(rpc, embedded, deployments, stack)
-        settings = Settings(folder, budget_wei, rule_delay_seconds, recovery_delay_seconds, refund)
+        settings = Settings(folder, budget_wei, rule_delay_seconds, recovery_delay_seconds, refund, lot_units)
         funder = _funder(connection, keystore, budget)
         if not as_json:
             progress_console.print(f"careledger demo on chain {connection.chain_id}: {where}", markup=False)

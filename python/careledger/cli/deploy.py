@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from careledger.chain.connection import Connection
-from careledger.chain.deployment import Deployer, Deployment, Parameters, suite_plan, verify
+from careledger.chain.deployment import Deployer, Deployment, Parameters, PlanParameters, suite_plan, verify
 from careledger.chain.deployment.deployer import Progress
 from careledger.chain.deployment.manifest import locked
 from careledger.chain.deployment.replacement import Step
@@ -36,6 +36,8 @@ from careledger.rehearsal import Actors, rehearse
 __all__ = ["app"]
 
 FAILED = 9
+
+P = TypeVar("P", bound=PlanParameters)
 
 app = typer.Typer(
     help="Deploy the suite. A second run sends nothing; an interrupted one goes on where it was.",
@@ -78,10 +80,11 @@ def deploy(
         return
     connection = connect(rpc, chain_id)
     if record_roles:
-        record_roles_on_chain(connection, deployments, as_json)
+        record_roles_on_chain(Parameters, "", connection, deployments, as_json)
         return
     if check:
-        verify_deployment(connection, deployments, allow_plain_key_admin, as_json)
+        deployment = Deployment.load(deployments, connection.chain_id)
+        verify_deployment(connection, deployment, allow_plain_key_admin, as_json)
         return
     deployer_signer = open_signer(signer)
     told = {
@@ -93,7 +96,7 @@ def deploy(
         "admin_delay_seconds": admin_delay,
         "recovery_delay_seconds": recovery_delay,
     }
-    parameters = choose_parameters(connection, deployments, deployer_signer.address, told)
+    parameters = choose_parameters(Parameters, "", connection, deployments, deployer_signer.address, told)
     deployer = Deployer(
         connection,
         deployer_signer,
@@ -151,24 +154,44 @@ def drill(
     show(body, as_json, lambda console: console.print(f"drill: passed, {len(steps)} steps, {total:,} gas"))
 
 
-def choose_parameters(connection: Connection, folder: Path, deployer: str, told: dict[str, Any]) -> Parameters:
-    """What the options say; where they are silent, what the manifest says, or else the defaults.
+def choose_parameters(
+    kind: type[P], name: str, connection: Connection, folder: Path, deployer: str, told: dict[str, Any]
+) -> P:
+    """What the options say; where they are silent, what the manifest of that name says, or else the defaults.
 
-    Who rules has a default, the deployer, on a local chain only. Raises ConfigurationError elsewhere.
+    Who rules has a default, the deployer, on a local chain only. Raises ConfigurationError elsewhere, and for any other
+    parameter that has no default.
     """
-    chosen = {name: value for name, value in told.items() if value not in (None, "")}
-    accounts = {name: account_address(name, value) for name, value in chosen.items() if isinstance(value, str)}
+    chosen = {
+        parameter: account_address(parameter, value) if parameter in kind.ACCOUNTS else value
+        for parameter, value in told.items()
+        if value not in (None, "")
+    }
     try:
-        known = Deployment.load(folder, connection.chain_id)
-        if known.genesis_hash == connection.genesis_hash():
-            return dataclasses.replace(known.parameters, **{**chosen, **accounts})
+        known = Deployment.load(folder, connection.chain_id, kind, name)
+        if isinstance(known.parameters, kind) and known.genesis_hash == connection.genesis_hash():
+            return dataclasses.replace(known.parameters, **chosen)
     except DeploymentMissing:
         pass
-    missing = [name for name in ("admin", "registrar", "policy_administrator", "guardian") if name not in accounts]
+    missing = [account for account in kind.ACCOUNTS if account not in chosen]
     if missing and not connection.is_local:
-        options = ", ".join("--" + name.replace("_", "-") for name in missing)
-        raise ConfigurationError(options, f"needed on chain {connection.chain_id}: who rules has no default there")
-    return Parameters(**{**dict.fromkeys(missing, deployer), **chosen, **accounts})
+        raise ConfigurationError(
+            options(missing), f"needed on chain {connection.chain_id}: who rules has no default there"
+        )
+    chosen = {**dict.fromkeys(missing, deployer), **chosen}
+    missing = [
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.name not in chosen
+    ]
+    if missing:
+        raise ConfigurationError(options(missing), "needed: it has no default")
+    return kind(**chosen)
+
+
+def options(parameters: list[str]) -> str:
+    """The options of parameters."""
+    return ", ".join("--" + name.replace("_", "-") for name in parameters)
 
 
 def refuse_options_before(context: typer.Context, subcommand: str) -> None:
@@ -179,19 +202,23 @@ def refuse_options_before(context: typer.Context, subcommand: str) -> None:
             raise InvalidInput("option", parameter.opts[0], f"must stand after `{subcommand}`, if {subcommand} has it")
 
 
-def record_roles_on_chain(connection: Connection, deployments: Path, as_json: bool) -> None:
+def record_roles_on_chain(
+    kind: type[PlanParameters], name: str, connection: Connection, deployments: Path, as_json: bool
+) -> None:
     """Puts who holds the roles now into the manifest, and prints them."""
-    with locked(deployments, connection.chain_id):
-        deployment = roles_on_chain(connection, Deployment.load(deployments, connection.chain_id))
+    with locked(deployments, connection.chain_id, name):
+        deployment = roles_on_chain(connection, Deployment.load(deployments, connection.chain_id, kind, name))
         deployment.save(deployments)
-    held = deployment.parameters
-    rows = [(name, getattr(held, name)) for name in ("registrar", "policy_administrator", "guardian")]
+    plan = deployment.parameters.plan()
+    rows = [(role.parameter, plan.holder(role)) for role in plan.roles]
     show(deployment, as_json, lambda console: console.print(table("Recorded", ("role", "account"), rows)))
 
 
-def verify_deployment(connection: Connection, deployments: Path, allow_plain_key_admin: bool, as_json: bool) -> None:
+def verify_deployment(
+    connection: Connection, deployment: Deployment, allow_plain_key_admin: bool, as_json: bool
+) -> None:
     """Prints every check; ends with exit code 9 if one fails."""
-    checks = verify(connection, Deployment.load(deployments, connection.chain_id), allow_plain_key_admin)
+    checks = verify(connection, deployment, allow_plain_key_admin)
     rows = [("yes" if check.holds else "NO", check.subject, check.found) for check in checks]
     show(checks, as_json, lambda console: console.print(table(None, ("holds", "what", "found"), rows)))
     if not all(check.holds for check in checks):
@@ -209,7 +236,8 @@ def report_progress(progress: Progress) -> None:
 def render_deployment(console: Console, deployment: Deployment, safe_file: Path | None) -> None:
     """The addresses, and what is left to do."""
     rows = [(name, contract.address, contract.block) for name, contract in deployment.contracts.items()]
-    console.print(table(f"Chain {deployment.chain_id}", ("contract", "address", "block"), rows))
+    title = f"Chain {deployment.chain_id} {deployment.parameters.name}".rstrip()
+    console.print(table(title, ("contract", "address", "block"), rows))
     if safe_file is not None:
         console.print(
             f"The admin {deployment.parameters.admin} has yet to set the roles: import {safe_file} in its wallet's "

@@ -28,6 +28,7 @@ from careledger.chain.indexer.source import Source
 from careledger.cli.output import Json, progress_console, show, table, to_plain
 from careledger.cli.session import DEFAULT_DEPLOYMENTS, ChainId, Deployments, connect, parse_time
 from careledger.cli.words import time_text
+from careledger.client import CareLedger
 from careledger.contract_events import ContractEvent
 from careledger.errors import ConfigurationError, DeploymentChanged, InvalidInput, NodeUnreachable
 
@@ -52,6 +53,22 @@ Nodes = Annotated[
     list[str],
     typer.Option("--rpc", envvar="CARELEDGER_RPC", help="A node's URL; more of them stand in for the first."),
 ]
+Payers = Annotated[
+    list[str],
+    typer.Option(
+        "--payer",
+        envvar="CARELEDGER_PAYERS",
+        help="Follow an insurer's contracts too, by its name in the registry.",
+    ),
+]
+Supplies = Annotated[
+    list[str],
+    typer.Option(
+        "--supply",
+        envvar="CARELEDGER_SUPPLIES",
+        help="Follow a supply chain's contracts too, by its operator's name in the registry.",
+    ),
+]
 At = Annotated[str, typer.Option("--at", help="latest, safe, finalized, a block's number, or a time in ISO 8601.")]
 Where = Annotated[list[str], typer.Option("--where", help="COLUMN=VALUE; may be repeated.")]
 After = Annotated[str, typer.Option("--after", help="Go on after this, as the page before ended.")]
@@ -66,12 +83,14 @@ Check = Annotated[bool, typer.Option("--verify", help="Check every row against t
 def sync(
     index: IndexUrl = "",
     rpc: Nodes = [],  # noqa: B006  (typer makes a new list each time)
+    payer: Payers = [],  # noqa: B006
+    supply: Supplies = [],  # noqa: B006
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
     chain_id: ChainId = None,
     as_json: Json = False,
 ) -> None:
     """Bring the index to the chain's head. May be interrupted: it goes on where it was."""
-    with _indexer(index, rpc, deployments, chain_id) as indexer, _bar() as report:
+    with _indexer(index, rpc, payer, supply, deployments, chain_id) as indexer, _bar() as report:
         summary = indexer.sync(progress=report)
     show(summary, as_json, lambda console: console.print(_summary_text(summary)))
 
@@ -80,12 +99,14 @@ def sync(
 def rebuild(
     index: IndexUrl = "",
     rpc: Nodes = [],  # noqa: B006
+    payer: Payers = [],  # noqa: B006
+    supply: Supplies = [],  # noqa: B006
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
     chain_id: ChainId = None,
     as_json: Json = False,
 ) -> None:
     """Empty the index and build it from the chain. The same chain gives the same rows."""
-    with _indexer(index, rpc, deployments, chain_id, anew=True) as indexer, _bar() as report:
+    with _indexer(index, rpc, payer, supply, deployments, chain_id, anew=True) as indexer, _bar() as report:
         summary = indexer.sync(progress=report)
     show(summary, as_json, lambda console: console.print(_summary_text(summary)))
 
@@ -98,6 +119,8 @@ def follow(
     metrics_host: Annotated[str, typer.Option(help="The address for metrics.")] = "127.0.0.1",
     index: IndexUrl = "",
     rpc: Nodes = [],  # noqa: B006
+    payer: Payers = [],  # noqa: B006
+    supply: Supplies = [],  # noqa: B006
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
     chain_id: ChainId = None,
 ) -> None:
@@ -107,13 +130,31 @@ def follow(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     registry = CollectorRegistry()
-    with _indexer(index, rpc, deployments, chain_id, registry=registry) as indexer:
+    with _indexer(index, rpc, payer, supply, deployments, chain_id, registry=registry) as indexer:
         if metrics_port is not None:
             try:
                 start_http_server(metrics_port, metrics_host, registry)
             except OSError as error:
                 raise ConfigurationError("--metrics-port", f"{metrics_port}: {error.strerror}") from None
-        indexer.follow(stop)
+        if not payer and not supply:
+            indexer.follow(stop)
+            return
+        from careledger.authorization.index import published_in as published_by_insurer
+        from careledger.chain.indexer.publication_watch import PublicationWatch
+        from careledger.serialization.index import published_in as published_by_operator
+
+        with Index.open(index) as opened:
+            followed = opened.status().contracts
+            watches = (
+                PublicationWatch(opened, payer, followed, published_by_insurer),
+                PublicationWatch(opened, supply, followed, published_by_operator),
+            )
+
+            def watch(progress: Progress) -> None:
+                for one in watches:
+                    one(progress)
+
+            indexer.follow(stop, progress=watch)
 
 
 @app.command("verify")
@@ -121,12 +162,14 @@ def verify(
     sample: Annotated[int, typer.Option(min=1, max=100_000, help="How many events, spread over the index.")] = 100,
     index: IndexUrl = "",
     rpc: Nodes = [],  # noqa: B006
+    payer: Payers = [],  # noqa: B006
+    supply: Supplies = [],  # noqa: B006
     deployments: Deployments = DEFAULT_DEPLOYMENTS,
     chain_id: ChainId = None,
     as_json: Json = False,
 ) -> None:
     """Check events of the index against the chain's receipts. Exit code 9 if one differs."""
-    with _indexer(index, rpc, deployments, chain_id) as indexer:
+    with _indexer(index, rpc, payer, supply, deployments, chain_id) as indexer:
         mismatches = indexer.verify(sample)
     show(mismatches, as_json, lambda console: _render_mismatches(console, mismatches))
     if mismatches:
@@ -238,6 +281,8 @@ def _required_index(url: str) -> str:
 def _indexer(
     index: str,
     nodes: list[str],
+    payers: list[str],
+    supplies: list[str],
     deployments: Path,
     chain_id: int | None,
     anew: bool = False,
@@ -250,9 +295,28 @@ def _indexer(
     genesis_hash = connection.genesis_hash()
     if genesis_hash != deployment.genesis_hash:  # of this chain id there is another chain
         raise DeploymentChanged("genesis block", deployment.genesis_hash, genesis_hash)
-    source = Source.open(nodes, deployment.addresses.values())
+    ledger = CareLedger(connection, deployment)
+    further = [*_payers_contracts(ledger, payers), *_supplies_contracts(ledger, supplies)]
+    contracts = [*deployment.addresses.values(), *further]
+    source = Source.open(nodes, contracts)
     with Indexer(database, source, deployment.first_block, anew=anew, registry=registry) as indexer:
         yield indexer
+
+
+def _payers_contracts(ledger: CareLedger, payers: list[str]) -> list[str]:
+    if not payers:
+        return []
+    from careledger.authorization.published import published_contracts
+
+    return [address for payer in payers for address in published_contracts(ledger, payer)]
+
+
+def _supplies_contracts(ledger: CareLedger, supplies: list[str]) -> list[str]:
+    if not supplies:
+        return []
+    from careledger.serialization.published import supply_contracts
+
+    return [address for operator in supplies for address in supply_contracts(ledger, operator)]
 
 
 def _first_that_answers(nodes: list[str], chain_id: int | None = None) -> Connection:

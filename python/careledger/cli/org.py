@@ -12,13 +12,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from careledger.chain.connection import TransactionReceipt
-from careledger.chain.deployment.plan import REGISTRY
-from careledger.chain.outbox import Outbox
+from careledger.chain.deployment.suite import REGISTRY
 from careledger.cli import org_key
-from careledger.cli.outbox import OutboxUrl
 from careledger.cli.output import progress_console, table
 from careledger.cli.session import (
     Answer,
+    OutboxUrl,
     parse_time,
     progress_line,
     reads,
@@ -152,7 +151,11 @@ def admit(
         raise InvalidInput("--file", str(file), "given with a name or an option of one admission; choose one of them")
     admissions = _read_admissions(file) if file is not None else [_admission(entry)]
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(Outbox.open(outbox, ledger.connection)) if outbox else None
+        opened = None
+        if outbox:
+            from careledger.chain.outbox import Outbox  # with it comes SQLAlchemy
+
+            opened = stack.enter_context(Outbox.open(outbox, ledger.connection))
         progress = stack.enter_context(Progress(console=progress_console, transient=True))
         bar = progress.add_task("Admitting", total=len(admissions))
         receipts = ledger.organizations.admit_many(

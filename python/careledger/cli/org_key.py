@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from careledger.anchoring.canonical_json import parse
 from careledger.chain.connection import TransactionReceipt
 from careledger.chain.signers.signer import required
 from careledger.cli.output import table, to_plain
@@ -40,7 +40,7 @@ def prove(
     ] = DEFAULT_PROOF_SECONDS,
 ) -> Answer:
     """Sign, as the new key, that it agrees to act for an organization. Sends nothing; prints JSON for `key add`."""
-    deadline = max(int(time.time()), ledger.connection.block_time()) + valid_for
+    deadline = ledger.connection.now() + valid_for
     proof = ledger.organizations.prove_possession(ledger.organizations.known(name), required(ledger.signer), deadline)
     return Answer(proof, lambda console: console.print_json(data=to_plain(proof)))
 
@@ -52,8 +52,14 @@ def add(
 ) -> TransactionReceipt:
     """Add a key, as the organization's controller."""
     try:
-        return ledger.organizations.add_key(PossessionProof(**json.loads(proof.read_text())))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        content = proof.read_bytes()
+        parse(content)  # refuses what is nested too deep
+        shown = PossessionProof(**json.loads(content))
+    except (OSError, ValueError, TypeError, InvalidInput) as error:
+        raise InvalidInput("proof", str(proof), f"is not what `careledger org key prove` prints: {error}") from None
+    try:
+        return ledger.organizations.add_key(shown)
+    except (ValueError, TypeError) as error:
         raise InvalidInput("proof", str(proof), f"is not what `careledger org key prove` prints: {error}") from None
 
 

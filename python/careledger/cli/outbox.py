@@ -19,11 +19,11 @@ from rich.live import Live
 from careledger import logs
 from careledger.chain.outbox import FINAL, Outbox, OutboxStatus, Policy, Record, State, Summary, Worker
 from careledger.cli.output import Json, progress_console, show, table
-from careledger.cli.session import ChainId, Rpc, connect, open_signer
+from careledger.cli.session import ChainId, OutboxUrl, Rpc, connect, open_signer
 from careledger.cli.words import time_text
 from careledger.errors import ConfigurationError, InvalidInput
 
-__all__ = ["OutboxUrl", "app", "required_outbox"]
+__all__ = ["app", "required_outbox"]
 
 UNFINISHED = 9
 REFRESH_SECONDS = 1.0
@@ -31,15 +31,6 @@ LOCAL_CONFIRMATIONS = 1
 
 app = typer.Typer(help="The durable queue of transactions: look, retry, cancel, and send.", no_args_is_help=True)
 
-OutboxUrl = Annotated[
-    str,
-    typer.Option(
-        "--outbox",
-        envvar="CARELEDGER_OUTBOX",
-        help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
-        show_default=False,
-    ),
-]
 Key = Annotated[str, typer.Argument(help="The record's idempotency key, as `outbox list` shows it.")]
 Signers = Annotated[
     list[str],

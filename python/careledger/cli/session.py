@@ -1,11 +1,13 @@
 """The options by which every command finds its chain, its deployment and its key, and the kinds of command.
 
 A command is a function of a `CareLedger` and its own arguments. One that sends a single transaction returns its
-receipt, any other an `Answer`. The decorators `reads`, `signs` and `writes` add the shared options.
+receipt, any other an `Answer`. The decorators `reads`, `signs` and `writes` add the shared options. An argument that
+is a dataclass stands for its fields: that is how some commands share what others lack.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import inspect
@@ -34,13 +36,17 @@ __all__ = [
     "Answer",
     "ChainId",
     "Deployments",
+    "OutboxUrl",
     "Rpc",
     "SignerUri",
+    "asks",
     "connect",
     "open_signer",
     "parse_time",
     "progress_line",
     "reads",
+    "receipt_body",
+    "render_receipt",
     "signs",
     "working",
     "writes",
@@ -63,6 +69,16 @@ Deployments = Annotated[
 ]
 ChainId = Annotated[
     int | None, typer.Option("--chain-id", envvar="CARELEDGER_CHAIN_ID", help="Refuse a node of another chain.")
+]
+
+OutboxUrl = Annotated[
+    str,
+    typer.Option(
+        "--outbox",
+        envvar="CARELEDGER_OUTBOX",
+        help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
+        show_default=False,
+    ),
 ]
 
 DEVELOPMENT = "development:"
@@ -92,6 +108,15 @@ def reads(command: Callable[..., Answer]) -> Callable[..., None]:
     return _with_options(command, run, CHAIN_OPTIONS)
 
 
+def asks(command: Callable[..., Answer]) -> Callable[..., None]:
+    """The same for a command that may ask for a passphrase first, and says by itself what is under way."""
+
+    def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
+        _show_answer(command(_ledger(options), **arguments), options)
+
+    return _with_options(command, run, CHAIN_OPTIONS)
+
+
 def signs(command: Callable[..., Answer]) -> Callable[..., None]:
     """Makes a command of `command(ledger, ...)` that needs a key: adds its option too, and prints the answer."""
 
@@ -105,10 +130,10 @@ def writes(command: Callable[..., TransactionReceipt]) -> Callable[..., None]:
     """Makes a command of `command(ledger, ...)` that sends a transaction, and prints the receipt."""
 
     def run(arguments: dict[str, Any], options: dict[str, Any]) -> None:
-        title = " ".join([command.__name__.replace("_", " "), *map(str, list(arguments.values())[:1])])
+        title = " ".join([command.__name__.replace("_", " "), *map(str, _values(arguments)[:1])])
         with working(title):
             receipt = command(_ledger(options), **arguments)
-        show(_receipt_body(receipt), options["as_json"], lambda console: _render_receipt(console, title, receipt))
+        show(receipt_body(receipt), options["as_json"], lambda console: render_receipt(console, title, receipt))
 
     return _with_options(command, run, {"signer": SignerUri, **CHAIN_OPTIONS})
 
@@ -186,10 +211,14 @@ def _with_options(
 ) -> Callable[..., None]:
     """A function whose signature is the command's, without the ledger, and with the shared options."""
     hints = get_type_hints(command, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in list(inspect.signature(command).parameters.values())[1:]
-    ]
+    declared = list(inspect.signature(command).parameters.values())[1:]
+    own: list[inspect.Parameter] = []
+    for parameter in declared:
+        kind = hints[parameter.name]
+        if dataclasses.is_dataclass(kind):
+            own += _fields(kind)
+        else:
+            own.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
     defaults: dict[str, Any] = {"deployments": DEFAULT_DEPLOYMENTS, "chain_id": None, "as_json": False}
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name, ""), annotation=annotation)
@@ -199,14 +228,49 @@ def _with_options(
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
         chosen = {name: values.pop(name) for name in options}
-        run(values, chosen)
+        arguments = {
+            parameter.name: _grouped(hints[parameter.name], values)
+            if dataclasses.is_dataclass(hints[parameter.name])
+            else values[parameter.name]
+            for parameter in declared
+        }
+        run(arguments, chosen)
 
     wrapper.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
     return wrapper
 
 
-def _receipt_body(receipt: TransactionReceipt) -> dict[str, Any]:
+def _values(arguments: dict[str, Any]) -> list[Any]:
+    """The values of a command's arguments, with the fields of those that stand for several."""
+    return [
+        value
+        for argument in arguments.values()
+        for value in (vars(argument).values() if dataclasses.is_dataclass(argument) else [argument])
+    ]
+
+
+def _grouped(kind: Any, values: dict[str, Any]) -> Any:
+    """The dataclass with what its fields were given."""
+    return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind)})
+
+
+def _fields(kind: Any) -> list[inspect.Parameter]:
+    """The fields of a dataclass as parameters."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in dataclasses.fields(kind)
+    ]
+
+
+def receipt_body(receipt: TransactionReceipt) -> dict[str, Any]:
+    """What `--json` tells of a transaction."""
     return {
         "transaction_hash": receipt.transaction_hash,
         "block_number": receipt.block_number,
@@ -216,7 +280,8 @@ def _receipt_body(receipt: TransactionReceipt) -> dict[str, Any]:
     }
 
 
-def _render_receipt(console: Console, title: str, receipt: TransactionReceipt) -> None:
+def render_receipt(console: Console, title: str, receipt: TransactionReceipt) -> None:
+    """What a person is told of a transaction."""
     lines = [f"{title}: done", f"  transaction {receipt.transaction_hash}"]
     lines += [f"  block {receipt.block_number}, {receipt.gas_used:,} gas"]
     for event in receipt.events:

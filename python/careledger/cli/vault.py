@@ -14,7 +14,7 @@ from careledger.cli.output import Json, progress_console, show, table
 from careledger.errors import InvalidInput
 from careledger.vault import Vault, WrongPassphrase
 
-__all__ = ["app"]
+__all__ = ["VAULT_PASSPHRASE", "app", "open_vault"]
 
 VAULT_PASSPHRASE = "CARELEDGER_VAULT_PASSPHRASE"  # noqa: S105  a setting's name, as the next two
 NEW_PASSPHRASE = "CARELEDGER_NEW_PASSPHRASE"  # noqa: S105
@@ -52,7 +52,7 @@ def list_entries(
     as_json: Json = False,
 ) -> None:
     """List the kinds of entries, and how many there are of each. Values are never shown."""
-    with _open(vault) as opened:
+    with open_vault(vault) as opened:
         counts = opened.kinds()
         found = {kind: sorted(opened.names(kind)) for kind in counts} if names else {}
     if names:
@@ -71,7 +71,7 @@ def backup(
 
     The backup opens with the passphrase of now, also after a rotation.
     """
-    with _open(vault) as opened:
+    with open_vault(vault) as opened:
         opened.backup(to)
         entries = sum(opened.kinds().values())
     result = {"vault": opened.path, "backup": to, "entries": entries}
@@ -114,7 +114,7 @@ def rotate(vault: VaultPath = None, as_json: Json = False) -> None:
     The new passphrase comes from CARELEDGER_NEW_PASSPHRASE_FILE, CARELEDGER_NEW_PASSPHRASE, or a prompt. Older backups
     still open with the passphrase of their time: destroy them once there is a new one.
     """
-    with _open(vault) as opened:
+    with open_vault(vault) as opened:
         opened.rotate(read_passphrase(NEW_PASSPHRASE, prompt="New vault passphrase", new=True))
     done = f"{opened.path} has a new passphrase and new keys; back it up, and destroy its older backups"
     show({"vault": opened.path, "rotated": True}, as_json, lambda console: console.print(done, soft_wrap=True))
@@ -129,7 +129,7 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Erase an entry for good, and keep older backups from bringing it back."""
-    with _open(vault) as opened:
+    with open_vault(vault) as opened:
         if not yes:
             if not sys.stdin.isatty():
                 raise InvalidInput("--yes", "", "not given, and there is no terminal to ask at; nothing was erased")
@@ -146,5 +146,6 @@ def _path(vault: Path | None) -> Path:
     return home_directory() / "vault.db" if vault is None else vault
 
 
-def _open(vault: Path | None) -> Vault:
+def open_vault(vault: Path | None) -> Vault:
+    """A vault by its path, by default that of the home directory, with the passphrase of the settings."""
     return Vault.open(_path(vault), read_passphrase(VAULT_PASSPHRASE, PASSPHRASE, prompt="Vault passphrase"))

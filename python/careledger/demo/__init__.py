@@ -6,9 +6,10 @@ what its steps cost, plays the chapters, and returns a `Performance`: what stand
 
 from careledger.demo.cast import MEMBERS, Actor, Cast, Member
 from careledger.demo.chapters import CHAPTERS
-from careledger.demo.performance import Audience, ChainFacts, ContractFacts, Leftover, Performance, Settings
+from careledger.demo.performance import Audience, ChainFacts, ContractFacts, Leftover, Performance
 from careledger.demo.runner import perform
-from careledger.demo.stage import Answer, Chapter, Stage, StepRecord
+from careledger.demo.settings import Settings
+from careledger.demo.stage import Answer, Chapter, Figures, Stage, StepRecord
 
 __all__ = [
     "CHAPTERS",
@@ -20,6 +21,7 @@ __all__ = [
     "ChainFacts",
     "Chapter",
     "ContractFacts",
+    "Figures",
     "Leftover",
     "Member",
     "Performance",

@@ -95,7 +95,7 @@ def deployment_gas(plan: Plan, known: Deployment | None) -> int:
         if step.name not in present:
             total += creation_gas(step.artifact)
     if known is None or not known.configured:
-        placeholders = {step.name: plan.parameters.admin for step in plan.contracts}
+        placeholders = {step.name: plan.admin for step in plan.contracts}
         total += SETTINGS_GAS
         for setting in plan.settings(placeholders, 0):
             items = sum(len(argument) for argument in setting.arguments if isinstance(argument, list))

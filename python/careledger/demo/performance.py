@@ -1,32 +1,13 @@
-"""What a demo is told, what it tells while it runs, and what it ends with. Amounts are in wei, gas in units."""
+"""What a demo tells while it runs, and what it ends with. Amounts are in wei, gas in units."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from careledger.demo.funding import Funding
-from careledger.demo.stage import Answer, StepRecord
+from careledger.demo.stage import Answer, Figures, StepRecord
 
-__all__ = ["Audience", "ChainFacts", "ContractFacts", "Leftover", "Performance", "Settings"]
-
-RULE_DELAY_SECONDS = 5
-RECOVERY_DELAY_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """`deployments` is the folder for the manifest; None keeps it in memory, for a chain that ends with the demo.
-
-    `budget_wei` is the most that the funder spends in this run, None for no limit. `refund` sends back what the actors
-    have left.
-    """
-
-    deployments: Path | None = None
-    budget_wei: int | None = None
-    rule_delay_seconds: int = RULE_DELAY_SECONDS
-    recovery_delay_seconds: int = RECOVERY_DELAY_SECONDS
-    refund: bool = False
+__all__ = ["Audience", "ChainFacts", "ContractFacts", "Leftover", "Performance"]
 
 
 class Audience:
@@ -80,6 +61,7 @@ class Performance:
     contracts: tuple[ContractFacts, ...]
     steps: tuple[StepRecord, ...]
     answers: tuple[Answer, ...]
+    tables: tuple[Figures, ...]
     leftovers: tuple[Leftover, ...]
     transactions_sent: int
     gas_used: int

@@ -13,7 +13,8 @@ from careledger.demo.cast import REGISTRAR, Cast
 from careledger.demo.chapters import CHAPTERS
 from careledger.demo.ether import format_ether
 from careledger.demo.funding import FUNDER, FUNDING, REFUND, check, deployment_gas, fund, plan_funding, refund, settle
-from careledger.demo.performance import Audience, ChainFacts, ContractFacts, Leftover, Performance, Settings
+from careledger.demo.performance import Audience, ChainFacts, ContractFacts, Leftover, Performance
+from careledger.demo.settings import Settings
 from careledger.demo.stage import Chapter, Rehearsal, Stage, StepRecord
 from careledger.errors import DeploymentMissing
 
@@ -44,9 +45,10 @@ def perform(
     plan = suite_plan(_parameters(cast, settings))
     known = _known(connection, settings)
 
-    whole = _rehearse(connection, None, cast, chapters)
+    whole = _rehearse(connection, None, cast, chapters, settings)
     settle(connection, [funder.address, *(cast.actor(name).address for name in whole.gas)])
-    rest = _rehearse(connection, known, cast, chapters) if known is not None and known.configured else whole
+    stands = known is not None and known.configured
+    rest = _rehearse(connection, known, cast, chapters, settings) if stands else whole
     funding = plan_funding(connection, cast, deployment_gas(plan, known), rest.gas, settings.budget_wei)
     audience.funding(funding)
     check(funding)
@@ -64,7 +66,7 @@ def perform(
         for row, receipt in fund(connection, cast, funding):
             title = f"send {row.account} {format_ether(row.to_send_wei)} ETH"
             record(StepRecord.sent(FUNDING, title, FUNDER, receipt))
-    stage = Stage(connection, deployment, cast, record)
+    stage = Stage(connection, deployment, cast, record, settings)
     _play(stage, chapters)
     if settings.refund:
         for name, amount, receipt in refund(connection, cast, whole.gas):
@@ -82,6 +84,7 @@ def perform(
         ),
         steps=tuple(records),
         answers=tuple(stage.answers),
+        tables=tuple(stage.tables),
         leftovers=tuple(Leftover(name, address, connection.balance_wei(address)) for name, address in accounts.items()),
         transactions_sent=sum(1 for made in records if made.transaction_hash is not None),
         gas_used=sum(made.gas_used for made in records),
@@ -125,9 +128,13 @@ def _known(connection: Connection, settings: Settings) -> Deployment | None:
 
 
 def _rehearse(
-    connection: Connection, deployment: Deployment | None, cast: Cast, chapters: Sequence[Chapter]
+    connection: Connection,
+    deployment: Deployment | None,
+    cast: Cast,
+    chapters: Sequence[Chapter],
+    settings: Settings,
 ) -> Rehearsal:
-    stage = Rehearsal(connection, deployment, cast)
+    stage = Rehearsal(connection, deployment, cast, settings)
     _play(stage, chapters)
     return stage
 

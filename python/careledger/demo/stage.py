@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from eth_typing import HexAddress, HexStr
 from web3.types import Nonce
@@ -15,10 +16,11 @@ from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.deployment import Deployment
 from careledger.client import CareLedger
 from careledger.demo.cast import MEMBERS, Actor, Cast
+from careledger.demo.settings import Settings
 from careledger.errors import ContractError, UnknownOrganization
 from careledger.identity import organization_id
 
-__all__ = ["Answer", "Chapter", "Rehearsal", "Stage", "Step", "StepRecord", "creation_gas"]
+__all__ = ["Answer", "Chapter", "Figures", "Rehearsal", "Stage", "Step", "StepRecord", "creation_gas"]
 
 
 CREATION_GAS = 250_000  # 53,000 for a creation, 2,600 for a factory, the rest for what a constructor stores
@@ -67,11 +69,23 @@ class Answer:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class Figures:
+    """A table that was made of what the chain says. `milliseconds` is how long that took: another in every run."""
+
+    chapter: str
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    milliseconds: int = field(compare=False)
+
+
 class Stage:
     """What a chapter plays on.
 
     A chapter is played twice: first as a rehearsal, which adds up what its steps need, perhaps before the suite stands.
-    It must therefore touch the chain only inside the functions that it hands to `step` and `answer`.
+    It must therefore touch the chain only inside the functions that it hands to `step`, `answer` and `figures`.
     """
 
     def __init__(
@@ -80,12 +94,15 @@ class Stage:
         deployment: Deployment | None,
         cast: Cast,
         report: Callable[[StepRecord], None] = lambda _: None,
+        settings: Settings | None = None,
     ) -> None:
         """`deployment` is None only for a rehearsal before the suite stands."""
         self.connection = connection
+        self.settings = settings or Settings()
         self.chapter = ""
         self.records: list[StepRecord] = []
         self.answers: list[Answer] = []
+        self.tables: list[Figures] = []
         self._suite = None if deployment is None else CareLedger(connection, deployment)
         self._cast = cast
         self._report = report
@@ -98,7 +115,7 @@ class Stage:
     def suite(self) -> CareLedger:
         """The suite, for reading."""
         if self._suite is None:
-            raise RuntimeError(f"chapter {self.chapter} touches the suite outside what it hands to `step` and `answer`")
+            raise RuntimeError(f"chapter {self.chapter} touches the suite outside what it hands to the stage")
         return self._suite
 
     def acting_as(self, name: str) -> CareLedger:
@@ -142,6 +159,15 @@ class Stage:
             text, reason = "no", f"{type(error).__name__}: {error.SUMMARY}"
         self.answers.append(Answer(self.chapter, name, question, text, reason))
 
+    def figures(
+        self, name: str, title: str, columns: Sequence[str], read: Callable[[], Iterable[Sequence[str]]]
+    ) -> None:
+        """Makes a table, whose rows `read` asks the chain for. Raises what it raises."""
+        started = time.monotonic_ns()
+        rows = tuple(tuple(row) for row in read())
+        milliseconds = (time.monotonic_ns() - started) // 10**6
+        self.tables.append(Figures(self.chapter, name, title, tuple(columns), rows, milliseconds))
+
     def record(self, record: StepRecord) -> None:
         """Keeps what happened, and reports it."""
         self.records.append(record)
@@ -169,8 +195,10 @@ class Rehearsal(Stage):
     long as the suite does not stand; then all is to do.
     """
 
-    def __init__(self, connection: Connection, deployment: Deployment | None, cast: Cast) -> None:
-        super().__init__(connection, deployment, cast)
+    def __init__(
+        self, connection: Connection, deployment: Deployment | None, cast: Cast, settings: Settings | None = None
+    ) -> None:
+        super().__init__(connection, deployment, cast, settings=settings)
         self.gas: Counter[str] = Counter()
         """Units of gas that each actor still needs; every actor that pays for a step is here, also with 0."""
         self.planned: list[Step] = []
@@ -184,10 +212,15 @@ class Rehearsal(Stage):
     def answer(self, name: str, question: str, read: Callable[[], str]) -> None:
         pass
 
+    def figures(
+        self, name: str, title: str, columns: Sequence[str], read: Callable[[], Iterable[Sequence[str]]]
+    ) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Chapter:
-    """One domain's part of the demo: `play` is a list of steps, each idempotent, and of questions.
+    """One domain's part of the demo: `play` is a list of steps, each idempotent, and of questions and tables.
 
     The actors it needs, and the gas of each, are those of its steps.
     """

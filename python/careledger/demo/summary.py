@@ -39,7 +39,7 @@ def step_line(record: StepRecord) -> str:
 
 
 def show_performance(console: Console, performance: Performance) -> None:
-    """What was deployed, what happened and what it cost, the answers, and what is left."""
+    """What was deployed, what happened and what it cost, the answers, the figures, and what is left."""
     chain = performance.chain
     console.print(f"\ncareledger demo on chain {chain.chain_id}: {chain.where}", style="bold", markup=False)
     if performance.notice is not None:
@@ -54,6 +54,9 @@ def show_performance(console: Console, performance: Performance) -> None:
 
     answers = [(answer.question, answer.answer, answer.reason or "") for answer in performance.answers]
     console.print(table("\nThe answers", ("question", "answer", "why"), answers))
+
+    for found in performance.tables:
+        console.print(table(f"\n{found.title} (asked in {found.milliseconds:,} ms)", found.columns, found.rows))
 
     if not chain.local:
         left = [(entry.account, entry.address, format_ether(entry.balance_wei)) for entry in performance.leftovers]

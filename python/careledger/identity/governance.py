@@ -31,7 +31,7 @@ from careledger.contract_events import (
 )
 from careledger.errors import InvalidInput
 
-__all__ = ["Governance", "Operation", "OperationState", "RoleMember"]
+__all__ = ["Governance", "Operation", "OperationState", "Permission", "RoleMember"]
 
 READY_SLACK_SECONDS = 60
 POLL_SECONDS = 1.0
@@ -69,6 +69,17 @@ class Operation:
     target: str
     data: str
     description: str
+
+
+@dataclass(frozen=True)
+class Permission:
+    """How an account may make a restricted call: at once, or from `ready_at` on (Unix seconds; 0: not scheduled).
+    `nonce` is how often it was scheduled."""
+
+    immediate: bool
+    operation_id: str
+    nonce: int
+    ready_at: int
 
 
 class Governance:
@@ -157,7 +168,7 @@ class Governance:
         if ready_at == 0:
             self._manager.send(signer, "schedule", contract.address, data, 0)
             ready_at = self._manager.read("getSchedule", operation_id)
-        report(f"{function} is scheduled; it can run in {max(0, ready_at - int(time.time()))} s")
+        report(f"{function} is scheduled; it can run in {max(0, ready_at - self._manager.connection.now())} s")
         self._manager.connection.wait_until(ready_at)
         deadline = time.monotonic() + READY_SLACK_SECONDS
         while True:
@@ -168,6 +179,20 @@ class Governance:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
+
+    def permission(self, contract: Contract, data: bytes) -> Permission:
+        """How the signer may make a restricted call. Raises AccessManagedUnauthorized if it has no such role."""
+        account = required(self._signer).address
+        immediate, delay = self._can_call(account, contract, data)
+        if not immediate and delay == 0:
+            raise AccessManagedUnauthorized(account)
+        operation_id = _operation_id(account, contract, data)
+        nonce, ready_at = (self._manager.read(name, operation_id) for name in ("getNonce", "getSchedule"))
+        return Permission(immediate, operation_id, nonce, ready_at)
+
+    def scheduling(self, contract: Contract, data: bytes) -> bytes:
+        """The calldata by which the manager is told of a call, for the earliest time that the delay allows."""
+        return self._manager.encode("schedule", contract.address, data, 0)
 
     def proposal(self, account: str, contract: Contract, function: str, *arguments: Any) -> tuple[str, bytes, str]:
         """The next transaction by which an account, say a Safe, gets a restricted function called.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eth_utils.crypto import keccak
 
 from careledger.chain.connection import TRANSACTION_GAS_CAP, LogEntry, TransactionReceipt
 from careledger.chain.contract import Contract
-from careledger.chain.outbox import Intent, Outbox, Policy, deliver
 from careledger.chain.signers import Signer
 from careledger.chain.signers.signer import required
+from careledger.chain.typed_data import typed_message
 from careledger.chain.values import account_address
 from careledger.contract_events import (
     ContractEvent,
@@ -39,6 +39,9 @@ from careledger.identity.types import (
     from_bits,
     to_bits,
 )
+
+if TYPE_CHECKING:
+    from careledger.chain.outbox import Intent, Outbox
 
 __all__ = ["Organizations", "PossessionProof"]
 
@@ -99,6 +102,8 @@ class Organizations:
         ends = list(accumulate(len(chunk) for chunk in chunks))
         signer, connection = required(self._signer), self._registry.connection
         if outbox is not None:
+            from careledger.chain.outbox import Policy, deliver  # with it comes SQLAlchemy
+
             policy = Policy(fee_cap_wei=connection.fee_cap_wei)
             if connection.is_local:
                 policy = replace(policy, confirmations=1)
@@ -240,29 +245,15 @@ class Organizations:
 
     def possession_message(self, organization: str, key: str, deadline: int) -> dict[str, Any]:
         """The EIP-712 message that a new key signs, for wallets that sign elsewhere."""
-        return {
-            "types": {
-                "EIP712Domain": [
-                    {"name": "name", "type": "string"},
-                    {"name": "version", "type": "string"},
-                    {"name": "chainId", "type": "uint256"},
-                    {"name": "verifyingContract", "type": "address"},
-                ],
-                "KeyPossession": [
-                    {"name": "organization", "type": "bytes12"},
-                    {"name": "key", "type": "address"},
-                    {"name": "deadline", "type": "uint256"},
-                ],
-            },
-            "primaryType": "KeyPossession",
-            "domain": {
-                "name": "careledger OrganizationRegistry",
-                "version": "1",
-                "chainId": self._registry.connection.chain_id,
-                "verifyingContract": self._registry.address,
-            },
-            "message": {"organization": organization_id(organization), "key": key, "deadline": deadline},
-        }
+        return typed_message(
+            "OrganizationRegistry",
+            self._registry.connection.chain_id,
+            self._registry.address,
+            "KeyPossession",
+            organization=("bytes12", organization_id(organization)),
+            key=("address", key),
+            deadline=("uint256", deadline),
+        )
 
     # ------------------------------------------------------------------ reads
 
@@ -361,6 +352,8 @@ class Organizations:
 
     def _bulk_intent(self, sender: str, call: bytes) -> Intent:
         """Named by its content, so that the same admissions make the same intents in every run."""
+        from careledger.chain.outbox import Intent
+
         digest = keccak(f"{sender}|{self.address}|".encode() + call).hex()[:32]
         return Intent(f"admit-many/{digest}", sender, self.address, call, label=f"{self._registry.name}.admitMany")
 

@@ -105,6 +105,11 @@ class Vault:
         """The vault's file."""
         return self._file.path
 
+    @property
+    def identity(self) -> str:
+        """Which vault it is, 32 hex digits: the same for all its copies, and after a rotation."""
+        return self._wrap.file_id.hex()
+
     def put(self, kind: str, name: str, value: bytes) -> bool:
         """Stores a value; False if the same value was there already.
 
@@ -169,6 +174,17 @@ class Vault:
             self._write_census(census)
         with self._lock:
             self._file.compact()
+        return erased
+
+    def forget_many(self, entries: Iterable[tuple[str, str]]) -> int:
+        """Erases many entries, (kind, name), in one transaction, as `forget` does; returns how many there were. The
+        file does not shrink: later entries take the place."""
+        erased = 0
+        with self._transaction(write=True):
+            census = self._census()
+            for kind, name in entries:
+                erased += self._forget(census, kind, name)
+            self._write_census(census)
         return erased
 
     def rotate(self, new_passphrase: str, *, cost: ScryptCost | None = None) -> None:

@@ -1,14 +1,8 @@
-"""Random acts on anchored documents, and everything that the contract answers about them.
-
-Acts go several to a block, many of them refused; time passes between blocks. What the contract then says is a
-dictionary question -> answer, which a read model has to equal.
-"""
+"""Random acts on anchored documents, and everything that the contract answers about them."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -22,72 +16,42 @@ from careledger.anchoring.messages import (
     subject_withdrawal_message,
 )
 from careledger.anchoring.types import ZERO_HASH, AmendmentReason, DisputeReason, Location, RevocationReason, Terms
-from careledger.chain.contract import Contract
 from careledger.chain.development import Node
-from careledger.chain.rpc import HttpRpc, RpcError
 from careledger.chain.signers.local import LocalSigner
-from careledger.chain.values import decode_outputs
 from careledger.identity import MemberRole, organization_id
-from eth_account import Account
-from identity.suite import DAY, Suite, deploy_suite
+from identity.suite import DAY, deploy_suite
+from indexer.stand import GAS, Act, Asked, Question, Stand
 
 ANCHORED = {"anchor": 0, "anchorList": 0, "anchorBatch": 0}
 ANCHORED |= {"anchorInStream": 1, "anchorListInStream": 1, "anchorBatchInStream": 1, "amend": 1}
 """Where a function has what it anchors under its sender."""
 
 SIGNED = {"anchorBySignature", "anchorBatchBySignature"}
-GAS = 2_500_000
 BATCH_LEAVES = 300
 KINDS = (0, 3, 5, 2**16 - 1)
 NAMES = ("hospital", "laboratory", "insurer")
 KEYS_OF_EACH = 2
 FAR = 2**40 - 1
 
-Question = tuple[Any, ...]
 
+class Stage(Stand):
+    """Three organizations with two keys each, a key without one, and one that joins late. Attributes that tests read:
+    `keys` and their `addresses`; `documents`, submitter and leaf or root of what acts named; `locations`, those with
+    their place; `roots`; `streams`."""
 
-@dataclass(frozen=True)
-class Act:
-    """A transaction; `label` is what it is called in the count."""
+    NODE_OPTIONS = ("--gas-limit", "60000000")
 
-    sender: str
-    to: str
-    data: bytes
-    label: str
-    gas: int = GAS
-
-
-@dataclass
-class Stage:
-    """A suite on an Anvil, three organizations with two keys each, a key without one, and one that joins late.
-
-    Attributes that tests read: `keys` and their `addresses`; `documents`, submitter and leaf or root of what acts
-    named; `locations`, those with their place; `roots`; `streams`; `mined` and `refused`, acts by function.
-    """
-
-    node: Node
-    random: Random
-    suite: Suite = field(init=False)
-    anchors: Contract = field(init=False)
-    mined: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    topics: set[str] = field(default_factory=set)
-    documents: dict[tuple[str, str], None] = field(default_factory=dict)
-    locations: dict[Location, None] = field(default_factory=dict)
-    subjects: dict[str, tuple[bytes, LocalSigner]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.connection = self.node.connect()
-        self.rpc = HttpRpc(self.node.url)
+    def __init__(self, node: Node, random: Random) -> None:
+        super().__init__(node, random)
+        self.documents: dict[tuple[str, str], None] = {}
+        self.locations: dict[Location, None] = {}
+        self.subjects: dict[str, tuple[bytes, LocalSigner]] = {}
         self.suite = deploy_suite(self.connection)
         self.anchors = self.suite.ledger.governance.contract("DocumentAnchor")
-        self.keys = [LocalSigner(Account.from_key(self.random.randbytes(32))) for _ in range(8)]
+        self.keys = self.new_keys(8)
         self.addresses = [key.address for key in self.keys]
         self.outsider, self.late = self.keys[-2:]
         self.controller = self.suite.controller.address
-        for key in self.keys:
-            calls = [("anvil_setBalance", [key.address, hex(10**20)]), ("anvil_impersonateAccount", [key.address])]
-            self.rpc.batch(calls)
         for i, name in enumerate(NAMES):
             roles = frozenset({MemberRole.PROVIDER})
             self.suite.admit(name=name, member_roles=roles, licence_expiry=self.suite.now + 900 * DAY)
@@ -108,50 +72,13 @@ class Stage:
             tree = MerkleTree.of([bytes.fromhex(leaf[2:]) for leaf in own])
             self.trees["0x" + tree.root.hex()] = tree, own
         self.roots = list(self.trees)
-        self.rpc.call("evm_setAutomine", False)
-        self.first_block = self.head
-        for seconds, act in self._opening():
-            self.mine([act], seconds)
-        assert not self.refused, self.refused
-        self.opened = range(self.first_block + 1, self.head + 1)
+        self.open()
 
     @property
     def contracts(self) -> list[str]:
-        """Whose events count."""
         return [self.suite.manager.address, self.suite.registry.address, self.anchors.address]
 
-    @property
-    def head(self) -> int:
-        return int(self.rpc.call("eth_blockNumber"), 16)
-
-    def time_of(self, block: int) -> int:
-        return int(self.rpc.call("eth_getBlockByNumber", hex(block), False)["timestamp"], 16)
-
     # ------------------------------------------------------------------ acts
-
-    def play(self, blocks: int) -> None:
-        """Mines blocks with one to six acts each."""
-        for _ in range(blocks):
-            acts = [self._act() for _ in range(self.random.choice((1, 2, 3, 6)))]
-            self.mine(acts)
-
-    def mine(self, acts: list[Act], seconds: int | None = None) -> None:
-        """Mines a block of acts, some time after the one before."""
-        if seconds is None:
-            seconds = self.random.choice((1, 1, 60, 3600, DAY // 2, DAY))
-        calls = [
-            ("eth_sendTransaction", [{"from": a.sender, "to": a.to, "data": "0x" + a.data.hex(), "gas": hex(a.gas)}])
-            for a in acts
-        ]
-        answers = self.rpc.batch([*calls, ("evm_increaseTime", [seconds]), ("evm_mine", [])])
-        for answer in answers:
-            assert not isinstance(answer, RpcError), answer
-        hashes = answers[: len(acts)]
-        receipts = self.rpc.batch([("eth_getTransactionReceipt", [hash_]) for hash_ in hashes])
-        for act, receipt in zip(acts, receipts, strict=True):
-            assert receipt is not None, act.label
-            (self.mined if receipt["status"] == "0x1" else self.refused)[act.label] += 1
-            self.topics.update(entry["topics"][0] for entry in receipt["logs"])
 
     def act(self, key: LocalSigner | str, function: str, *arguments: Any, gas: int = GAS) -> Act:
         """A call of the anchor's; documents in it are asked about from then on."""
@@ -178,7 +105,7 @@ class Stage:
         proof = tuple("0x" + node.hex() for node in tree.proof(index))
         return Location(submitter.address, leaves[index], root, index, proof)
 
-    def _opening(self) -> Iterator[tuple[int, Act]]:
+    def opening(self) -> Iterator[tuple[int | None, Act]]:
         """Every kind of event once, and what chance seldom brings about; with the seconds that pass before each."""
         key, other, laboratory, _, insurer, _, outsider, late = self.keys
         leaf, second, third, fourth, fifth = self.leaves[:5]
@@ -227,7 +154,7 @@ class Stage:
             self.locations[location] = None
         self.locations[Location(key.address, leaf, root, BATCH_LEAVES)] = None  # beyond the batch
 
-    def _act(self) -> Act:
+    def chance(self) -> Act:
         key = self.random.choice(self.keys)
         choices: list[Callable[[LocalSigner], Act]] = [self._anchors, self._anchors, self._changes, self._of_others]
         return self.random.choice(choices)(key)
@@ -414,25 +341,16 @@ class Stage:
 
     # ------------------------------------------------------------------ what the contract answers
 
-    def answers(self, block: int) -> dict[Question, Any]:
-        """What every read of the contract says at a block."""
-        asked = list(self._questions())
-        calls = [self.anchors.encode(function, *given) for function, given in (self._call(q) for q in asked)]
-        results = self.rpc.batch(
-            [("eth_call", [{"to": self.anchors.address, "data": "0x" + data.hex()}, hex(block)]) for data in calls]
-        )
-        found: dict[Question, Any] = {}
-        for question, result in zip(asked, results, strict=True):
-            assert not isinstance(result, RpcError), (question, result)
-            function = self.anchors.artifact.function(question[0])
-            found[question] = decode_outputs(function, bytes.fromhex(result[2:]))
-        return found
+    def questions(self) -> Iterator[Asked]:
+        for function, *given in self._asked():
+            yield (
+                (function, *given),
+                self.anchors,
+                function,
+                tuple(one.to_abi() if isinstance(one, Location) else one for one in given),
+            )
 
-    def _call(self, question: Question) -> tuple[str, tuple[Any, ...]]:
-        function, *given = question
-        return function, tuple(one.to_abi() if isinstance(one, Location) else one for one in given)
-
-    def _questions(self) -> Iterator[Question]:
+    def _asked(self) -> Iterator[Question]:
         identifiers = [organization_id(name) for name in NAMES]
         for submitter, leaf in self.documents:
             for function in ("anchorOf", "successorOf", "predecessorOf", "latest"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from anchoring.document_acts import Question
 from careledger.anchoring.index import DocumentIndex
 from careledger.anchoring.types import ZERO_HASH, Anchor, DocumentStatus, Link, Location
 from careledger.chain.indexer.reader import View
 from careledger.identity.index import Recorded
 from careledger.identity.types import ZERO_ADDRESS
+from indexer.stand import Question
 
 NO_LINK = {"leaf": ZERO_HASH, "submitter": ZERO_ADDRESS, "amended_at": 0, "reason": 0}
 NO_COUNTERSIGNATURE = {"key": ZERO_ADDRESS, "signed_at": 0, "withdrawn_at": 0}

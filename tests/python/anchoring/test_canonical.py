@@ -37,11 +37,12 @@ ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors" / "anchoring"
 EXAMPLES = ROOT.parent / "shared" / "data" / "pas"
 JCS, FHIR, DICOM = Canonicalization.JCS, Canonicalization.FHIR_JSON_STATIC, Canonicalization.DICOM_DATASET
+EPCIS = Canonicalization.EPCIS_EVENT
 
 
 def vectors(kind: str) -> list[Any]:
     found = []
-    for canonicalization in (JCS, FHIR, DICOM):
+    for canonicalization in (JCS, FHIR, DICOM, EPCIS):
         for vector in json.loads((VECTORS / f"{canonicalization.value}.json").read_text())[kind]:
             name = f"{canonicalization.value}: {vector.get('name', vector.get('reason'))}"
             found.append(pytest.param(canonicalization, vector, id=name))
@@ -71,7 +72,8 @@ def test_published_refusals(canonicalization: Canonicalization, vector: dict[str
 
 def test_ids_are_right_padded_names() -> None:
     assert JCS.id == b"jcs" + bytes(29)
-    assert {one.value for one in Canonicalization} == {"raw", "jcs", "fhir-json-static", "dicom-dataset", "json-fields"}
+    known = {"raw", "jcs", "fhir-json-static", "dicom-dataset", "epcis-event", "json-fields"}
+    assert {one.value for one in Canonicalization} == known
     assert Canonicalization.named("jcs") is JCS
     with pytest.raises(InvalidInput, match=r"'xml'.*known are raw, jcs"):
         Canonicalization.named("xml")

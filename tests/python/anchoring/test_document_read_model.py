@@ -8,7 +8,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from random import Random, SystemRandom
@@ -22,9 +21,6 @@ from careledger.anchoring.read_model import MODEL
 from careledger.anchoring.stamps import anchored_stamp, leaves_stamp, revoked_stamp
 from careledger.anchoring.streams import stream_head
 from careledger.anchoring.types import DocumentStatus, Location, RevocationReason, Terms
-from careledger.chain.database import Database
-from careledger.chain.development import Node
-from careledger.chain.indexer.engine import Indexer
 from careledger.chain.indexer.reader import EventRow, Index
 from careledger.chain.indexer.source import Source
 from careledger.chain.rpc import HttpRpc
@@ -49,8 +45,7 @@ from careledger.errors import InvalidInput
 from careledger.identity import organization_id
 from cli.command_line import CommandLine
 from eth_utils.address import to_checksum_address
-from postgres import postgres
-from sqlalchemy import select
+from indexer.stand import check_answers, index_by_parts, indexer, played, reorganized
 
 Record = Callable[[str, object], None]
 Place = tuple[int, int]
@@ -61,37 +56,16 @@ LIST_LEAVES = 400
 EQUAL = "counted: answers of the documents read model equal to the contract's"
 
 
-@contextmanager
-def indexer(url: str, stage: Stage) -> Iterator[Indexer]:
-    source = Source.open([stage.node.url], stage.contracts)
-    with Indexer(Database(url, durable=False), source, lag_patience_seconds=0) as engine:
-        yield engine
-
-
-@contextmanager
-def played(seed: int, blocks: int) -> Iterator[Stage]:
-    print(f"seed {seed}")
-    with Node(options=("--gas-limit", "60000000")) as node:
-        stage = Stage(node, Random(seed))
-        stage.play(blocks)
-        yield stage
-
-
 @pytest.fixture(scope="module", params=SEEDS)
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A chain on which much happened. Nothing more happens on it."""
-    with played(request.param, BLOCKS) as found:
+    with played(Stage, request.param, BLOCKS) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def index(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """What an indexer made of it that looked three times."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('index') / 'index.db'}"
-    with indexer(url, stage) as engine:
-        for part in (3, 2, 1):
-            engine.sync(to=stage.head // part)
-    with Index.open(url) as found:
+    with index_by_parts(stage, tmp_path_factory.mktemp("index")) as found:
         yield found
 
 
@@ -109,23 +83,10 @@ def compare(index: Index, stage: Stage, blocks: int, of_opening: int = 0) -> int
         *(stage.opened[::of_opening] if of_opening else ()),
         *stage.random.sample(range(stage.opened.stop, head), blocks),
     ]
-    checked = 0
-    for block in chosen:
-        truth = stage.answers(block)
-        answers = IndexAnswers(index.at(block), stage.time_of(block))
-        assert {question: answers.to(question) for question in truth} == truth, f"block {block}"
-        checked += len(truth)
-    return checked
-
-
-def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the read models and events."""
-    with Index.open(url) as index, index._database.read() as connection:
-        tables = [*index.schema.events.values(), *index.schema.entities.values()]
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
-            for table in tables
-        }
+    return sum(
+        check_answers(IndexAnswers(index.at(block), stage.time_of(block)), stage.answers(block), f"block {block}")
+        for block in chosen
+    )
 
 
 def events(index: Index, *kinds: Any) -> list[EventRow]:
@@ -153,30 +114,9 @@ def test_the_acts_lead_to_every_event_that_the_read_model_knows(stage: Stage) ->
 def test_a_reorganized_chain_gives_what_a_rebuild_gives(
     database_url: str, tmp_path: Path, record_property: Record
 ) -> None:
-    checked = 0
-    with played(7, 25) as stage, indexer(database_url, stage) as engine:
-        engine.sync()
-        for depth in (1, 20):
-            stage.rpc.call("anvil_reorg", depth, [])
-            stage.play(8)
-            assert engine.sync().reorganizations == 1
-            with fresh_like(database_url, tmp_path / f"rebuilt-{depth}.db") as rebuilt:
-                with indexer(rebuilt, stage) as other:
-                    other.sync()
-                assert contents(database_url) == contents(rebuilt)
-            with Index.open(database_url) as index:
-                checked += compare(index, stage, 1)
+    with played(Stage, 7, 25) as stage:
+        checked = sum(compare(index, stage, 1) for index in reorganized(stage, database_url, tmp_path, (1, 20)))
     record_property("counted: answers of the documents read model equal after a reorganization", checked)
-
-
-@contextmanager
-def fresh_like(url: str, file: Path) -> Iterator[str]:
-    """An empty database of the same kind as another."""
-    if url.startswith("sqlite"):
-        yield f"sqlite:///{file}"
-        return
-    with postgres() as fresh:
-        yield fresh
 
 
 @pytest.mark.full
@@ -184,7 +124,7 @@ def test_every_answer_is_the_contracts_after_many_acts(tmp_path: Path, record_pr
     seed = SystemRandom().randrange(2**32)
     record_property("seed", seed)
     url = f"sqlite:///{tmp_path / 'index.db'}"
-    with played(seed, 600) as stage, indexer(url, stage) as engine:
+    with played(Stage, seed, 600) as stage, indexer(url, stage) as engine:
         engine.sync()
         with Index.open(url) as index:
             record_property(EQUAL, compare(index, stage, 20))
@@ -194,7 +134,7 @@ def test_every_answer_is_the_contracts_after_many_acts(tmp_path: Path, record_pr
 
 
 def test_a_list_of_hundreds_of_leaves_in_one_event(database_url: str) -> None:
-    with played(5, 0) as stage, indexer(database_url, stage) as engine:
+    with played(Stage, 5, 0) as stage, indexer(database_url, stage) as engine:
         key = stage.keys[0]
         leaves = ["0x" + stage.random.randbytes(32).hex() for _ in range(LIST_LEAVES)]
         terms = Terms(7, stage.suite.now + 10**6)
@@ -218,7 +158,7 @@ def test_a_list_of_hundreds_of_leaves_in_one_event(database_url: str) -> None:
 
 def test_ranges_of_long_lists_are_kept_short() -> None:
     """A list of leaves is one log, but as many rows as leaves: memory would not hold thousands of them at once."""
-    with played(5, 0) as stage:
+    with played(Stage, 5, 0) as stage:
         key, first = stage.keys[0], stage.head
         for _ in range(24):
             leaves = ["0x" + stage.random.randbytes(32).hex() for _ in range(100)]

@@ -336,6 +336,6 @@ def test_an_answer_becomes_json() -> None:
     ).to_dict()
     assert json.loads(json.dumps(found)) == found
     assert found["answer"] == "revoked"
-    assert found["revocation"] == {"reason": None, "revoked_at": None, "whole_batch": False}
+    assert found["revocation"] == {"reason": None, "revoked_at": None, "whole_batch": False, "by": None}
     assert found["doubts"] == ["not checked"]
     assert found["who"]["claimed_organization"] == receipt.organization

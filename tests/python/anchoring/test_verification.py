@@ -17,6 +17,7 @@ from careledger.anchoring.messages import anchoring_message
 from careledger.anchoring.receipt import NO_ORGANIZATION, Batch, Receipt
 from careledger.anchoring.types import AmendmentReason, DisputeReason, KeyStatus, RevocationReason, Terms
 from careledger.anchoring.verification import (
+    Actor,
     Answer,
     Doubt,
     NodeChecker,
@@ -65,6 +66,11 @@ def request(stage: Stage, method: str, *parameters: Any) -> Any:
 def new_hospital_key(stage: Stage) -> tuple[str, Signer]:
     hospital = stage.suite.admit()
     return organization_id(hospital), stage.suite.fund(stage.suite.add_key(hospital, new_key()))
+
+
+def active(stage: Stage, key: Signer) -> Actor:
+    """A key of the hospital's that could be relied on, and can."""
+    return Actor(key.address, organization_id(stage.hospital), KeyStatus.ACTIVE, compromised=False, reported_at=0)
 
 
 def not_checked(found: Verification, part: Part) -> str:
@@ -128,7 +134,8 @@ def test_revoked_says_why_and_when(stage: Stage) -> None:
     found = stage.verify(LETTER, receipt)
     revoked_at = stage.suite.connection.block_time(sent.block_number)
     assert found.answer is Answer.REVOKED
-    assert found.revocation == Revocation(RevocationReason.ENTERED_IN_ERROR, revoked_at, whole_batch=False)
+    by = active(stage, stage.key)
+    assert found.revocation == Revocation(RevocationReason.ENTERED_IN_ERROR, revoked_at, whole_batch=False, by=by)
     assert not found.in_force
     assert found.trusted
 
@@ -138,7 +145,8 @@ def test_revoked_by_the_whole_batch(stage: Stage) -> None:
     sent = stage.send("revoke", receipts[0].location.anchor_id, RevocationReason.CONSENT_WITHDRAWN)
     found = stage.verify(LETTER, receipts[0])
     revoked_at = stage.suite.connection.block_time(sent.block_number)
-    assert found.revocation == Revocation(RevocationReason.CONSENT_WITHDRAWN, revoked_at, whole_batch=True)
+    by = active(stage, stage.key)
+    assert found.revocation == Revocation(RevocationReason.CONSENT_WITHDRAWN, revoked_at, whole_batch=True, by=by)
 
 
 def test_revoked_by_its_leaf_in_the_batch(stage: Stage) -> None:
@@ -151,7 +159,8 @@ def test_revoked_by_its_leaf_in_the_batch(stage: Stage) -> None:
     found = stage.verify(contents[262], receipts[262])
     revoked_at = stage.suite.connection.block_time(sent.block_number)
     assert found.answer is Answer.REVOKED
-    assert found.revocation == Revocation(RevocationReason.WRONG_SUBJECT, revoked_at, whole_batch=False)
+    by = active(stage, stage.key)
+    assert found.revocation == Revocation(RevocationReason.WRONG_SUBJECT, revoked_at, whole_batch=False, by=by)
     assert stage.verify(contents[263], receipts[263]).answer is Answer.ACTIVE
 
 
@@ -164,6 +173,17 @@ def test_revoked_by_its_leaf_by_another_key(stage: Stage) -> None:
     assert found.revocation is not None
     assert found.revocation.reason is RevocationReason.LEGAL_ORDER
     assert found.revocation.revoked_at
+    assert found.revocation.by == active(stage, other)
+
+
+def test_revoked_by_itself_although_shown_in_a_batch(stage: Stage) -> None:
+    receipt = stage.batch([LETTER, b"yet another"])[0]
+    stage.send("anchor", receipt.leaf, Terms(KIND).pack())
+    sent = stage.send("revoke", receipt.leaf, RevocationReason.WRONG_SUBJECT)
+    found = stage.verify(LETTER, receipt)
+    revoked_at = stage.suite.connection.block_time(sent.block_number)
+    by = active(stage, stage.key)
+    assert found.revocation == Revocation(RevocationReason.WRONG_SUBJECT, revoked_at, whole_batch=False, by=by)
 
 
 def test_superseded_says_by_what_and_the_latest(stage: Stage) -> None:
@@ -181,6 +201,7 @@ def test_superseded_says_by_what_and_the_latest(stage: Stage) -> None:
     assert (found.succession.latest_submitter, found.succession.latest_leaf) == (stage.key.address, third["leaf"])
     assert found.succession.reason is AmendmentReason.CORRECTION
     assert found.succession.amended_at == stage.suite.connection.block_time(sent.block_number)
+    assert found.succession.by == active(stage, stage.key)
     successor = stage.finish(third, sent)
     assert stage.verify(b"third", successor).answer is Answer.ACTIVE
 
@@ -304,6 +325,49 @@ def test_a_key_compromised_only_since_after_the_anchor_is_trusted(alone: Stage) 
     assert found.answer is Answer.ACTIVE
     assert found.who.key_status is KeyStatus.COMPROMISED
     assert found.doubts == (Doubt.KEY_NOT_ACTIVE, Doubt.COMPROMISED)
+
+
+@pytest.mark.parametrize("act", ["revoke", "revoke batch", "revoke leaf", "amend"])
+def test_an_act_of_a_key_reported_since_is_answered_twice(stage: Stage, act: str) -> None:
+    thief = stage.suite.fund(stage.suite.add_key(stage.hospital, new_key()))
+    single, (batched, _) = stage.anchor(LETTER), stage.batch([LETTER, b"b"])
+    owner, reason = stage.key.address, RevocationReason.ENTERED_IN_ERROR
+    root, leaf = batched.location.anchor_id, stage.draft(b"forged")["leaf"]
+    receipt, call = {
+        "revoke": (single, ("revokeOf", owner, single.leaf, reason)),
+        "revoke batch": (batched, ("revokeOf", owner, root, reason)),
+        "revoke leaf": (batched, ("revokeLeavesOf", owner, root, 0, 1, reason)),
+        "amend": (batched, ("amend", batched.location.to_abi(), leaf, Terms(KIND).pack(), AmendmentReason.CORRECTION)),
+    }[act]
+    acted_at = stage.suite.connection.block_time(stage.send(*call, signer=thief).block_number)
+
+    def by() -> Actor | None:
+        found = stage.verify(LETTER, receipt)
+        assert not found.in_force
+        assert found.doubts == ()  # the anchor is another key's
+        behind = found.succession if act == "amend" else found.revocation
+        assert behind is not None
+        return behind.by
+
+    assert by() == active(stage, thief)
+    stage.suite.connection.wait_until(acted_at + 1)
+    sent = stage.suite.organizations(stage.suite.controller).report_compromise(thief.address, acted_at)
+    reported_at = stage.suite.connection.block_time(sent.block_number)
+    organization = organization_id(stage.hospital)
+    assert by() == Actor(thief.address, organization, KeyStatus.ACTIVE, compromised=True, reported_at=reported_at)
+
+
+def test_an_act_after_the_report_was_never_to_be_relied_on(stage: Stage) -> None:
+    organization, thief = new_hospital_key(stage)
+    receipt = stage.anchor(LETTER, signer=thief, organization=organization)
+    stage.suite.connection.wait_until(receipt.anchored_at + 1)
+    stage.suite.organizations(stage.suite.controller).report_compromise(thief.address, receipt.anchored_at + 1)
+    stage.send("revoke", receipt.leaf, RevocationReason.LEGAL_ORDER, signer=thief)  # of what it anchored itself
+    found = stage.verify(LETTER, receipt)
+    assert found.trusted  # the cut-off is after the anchor
+    assert found.revocation is not None
+    assert found.revocation.by is not None
+    assert (found.revocation.by.key_status, found.revocation.by.compromised) == (KeyStatus.COMPROMISED, True)
 
 
 def test_nobody_s_key(stage: Stage) -> None:
@@ -680,6 +744,16 @@ def test_a_chain_that_moves_during_the_check(on_anvil: Stage, proxy: RpcProxy) -
     not_checked(verify(LETTER, receipt, checker), Part.CHAIN_MOVED)
 
 
+def test_a_node_without_old_logs_does_not_tell_who_revoked(on_anvil: Stage, proxy: RpcProxy) -> None:
+    receipt = on_anvil.anchor(LETTER)
+    sent = on_anvil.send("revoke", receipt.leaf, RevocationReason.LEGAL_ORDER)
+    checker = Behind(on_anvil, proxy).checker
+    proxy.fail("eth_getLogs", "no logs as old", times=float("inf"))
+    revoked_at = on_anvil.suite.connection.block_time(sent.block_number)
+    found = verify(LETTER, receipt, checker)
+    assert found.revocation == Revocation(RevocationReason.LEGAL_ORDER, revoked_at, whole_batch=False, by=None)
+
+
 def test_a_node_without_old_states_tells_from_its_logs_why_a_leaf_was_revoked(on_anvil: Stage, proxy: RpcProxy) -> None:
     receipt = on_anvil.batch([LETTER, b"b"])[0]
     on_anvil.send("revokeLeaves", receipt.location.anchor_id, 0, 1, RevocationReason.LEGAL_ORDER)
@@ -716,6 +790,8 @@ def test_offline_and_by_a_node_agree(on_anvil: Stage) -> None:
         assert offline.when == online.when
         assert offline.as_of == online.as_of
         assert offline.doubts == (Doubt.NOT_CHECKED,)
+        assert offline.succession is None
+        assert offline.revocation is None or offline.revocation.by is None
         answers.append(online.answer)
     assert answers == [Answer.ACTIVE, Answer.SUPERSEDED, Answer.ACTIVE, Answer.DISPUTED, Answer.REVOKED]
 

@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 REGISTRY = artifact("OrganizationRegistry")
-IMMUTABLE = {position for start, length in REGISTRY.immutable_spans for position in range(start, start + length)}
+IMMUTABLE = {
+    position
+    for spans in REGISTRY.immutables.values()
+    for start, length in spans
+    for position in range(start, start + length)
+}
 
 
 def changed(code: bytes, position: int, change: int) -> bytes:

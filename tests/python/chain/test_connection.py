@@ -5,13 +5,16 @@ from __future__ import annotations
 import http.server
 import json
 import socket
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from careledger.chain import development
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
@@ -33,6 +36,7 @@ from careledger.errors import (
     WrongChain,
 )
 from eth_account import Account
+from identity.suite import travel
 
 SEPOLIA = 11155111
 DEPLOYER = development_signer(0)
@@ -183,7 +187,11 @@ def test_another_chain_than_expected_is_refused(anvil_node: Node, deployed: Path
 def test_a_chain_without_a_manifest_is_refused(anvil_node: Node, tmp_path: Path) -> None:
     with pytest.raises(DeploymentMissing) as raised:
         CareLedger.connect(anvil_node.url, None, tmp_path)
-    assert raised.value.fields() == {"chain_id": 31337, "manifest": str(tmp_path / "31337.json")}
+    assert raised.value.fields() == {
+        "chain_id": 31337,
+        "manifest": str(tmp_path / "31337.json"),
+        "command": "careledger deploy",
+    }
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"careledger": "1"}', '{"parameters": 1, "contracts": {}}'])
@@ -315,9 +323,43 @@ def test_a_node_ends_with_stop_and_says_why_it_did_not_start() -> None:
     node.stop()
 
 
+def test_a_node_never_stands_for_another_that_took_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several processes may find the same port free, and only one gets it."""
+    with Node() as other:
+        ports = iter([other.port, development._free_port()])
+        monkeypatch.setattr(development, "_free_port", lambda: next(ports))
+        monkeypatch.setattr(development, "_is_taken", lambda _port: False)
+        with Node() as node:
+            assert node.port != other.port
+            node.connect().send(development_signer(0), development_signer(1).address)
+            assert (node.connect().block_number(), other.connect().block_number()) == (1, 0)
+        with pytest.raises(ConfigurationError, match="is taken by another program"):
+            Node(port=other.port)
+
+
 def test_an_anvil_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CARELEDGER_ANVIL", str(tmp_path / "anvil"))
     with pytest.raises(ConfigurationError) as raised:
         Node()
     assert raised.value.setting == "CARELEDGER_ANVIL"
     assert str(tmp_path / "anvil") in raised.value.problem
+
+
+def test_waiting_goes_by_the_clock_of_a_chain_that_is_ahead(travelling_chain: Connection) -> None:
+    travel(travelling_chain, 30 * 24 * 3600)
+    wanted, started = travelling_chain.block_time() + 2, time.monotonic()
+    assert travelling_chain.now() >= wanted - 2
+    travelling_chain.wait_until(wanted)
+    assert time.monotonic() - started < 10
+    assert travelling_chain.block_time("pending") >= wanted
+
+
+def test_a_node_removes_the_states_that_it_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Node() as node:
+        connection = node.connect()
+        for _ in range(600):
+            connection.web3.provider.make_request("anvil_mine", [1])  # type: ignore[arg-type]
+        assert len([path for path in tmp_path.rglob("*") if path.is_file()]) > 50
+        assert connection.block_time(1) > 0
+    assert list(tmp_path.iterdir()) == []

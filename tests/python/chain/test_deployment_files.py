@@ -17,7 +17,7 @@ import pytest
 from careledger.chain.artifacts import artifact
 from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
-from careledger.chain.deployment import ADMIN, Deployer, Deployment, Parameters, sending, suite_plan, verify
+from careledger.chain.deployment import ADMIN, Deployer, Deployment, Parameters, suite_plan, through_outbox, verify
 from careledger.chain.deployment.deployer import CREATE2_DEPLOYER
 from careledger.chain.development import Node, development_signer
 from careledger.chain.outbox import Outbox, Policy, Record, State
@@ -122,7 +122,7 @@ def idle() -> Iterator[Node]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Raises the fees of what is in no block after a second."""
     quick = functools.partial(Policy, bump_after_seconds=1, rebroadcast_after_seconds=0.2)
-    monkeypatch.setattr(sending, "Policy", quick)
+    monkeypatch.setattr(through_outbox, "Policy", quick)
 
 
 # ---------------------------------------------------------------------- the outbox

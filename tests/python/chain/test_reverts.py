@@ -31,8 +31,13 @@ def values_of(kind: str) -> st.SearchStrategy[Any]:
     if kind.startswith("bytes"):
         length = int(kind[5:])
         return st.binary(min_size=length, max_size=length).map(lambda value: "0x" + value.hex())
+    if kind == "bool":
+        return st.booleans()
     if kind == "uint8":  # also how the ABI writes enums; every one has these members
         return st.integers(0, 3)
+    if kind.startswith("int"):
+        bound = 2 ** (int(kind[3:]) - 1)
+        return st.integers(-bound, bound - 1)
     assert kind.startswith("uint")
     return st.integers(0, 2 ** int(kind[4:]) - 1)
 

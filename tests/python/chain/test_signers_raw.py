@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 KEY = "4c" * 32
+Check = Callable[..., None]
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 TO = bytes.fromhex("70997970c51812dc3a010c7d01b50e0d17dc79c8")
 CALL = RawTransaction(31337, 4, 90_000, TO, 0, b"\x01\x02", 2 * 10**9, 1)
@@ -66,8 +68,17 @@ def by_eth_account(key: bytes, transaction: RawTransaction) -> tuple[bytes, byte
     return bytes(signed.raw_transaction), bytes(signed.hash)
 
 
-@settings(max_examples=3000, deadline=None)
-@given(key=st.integers(1, CURVE_ORDER - 1).map(lambda number: number.to_bytes(32, "big")), transaction=transactions())
+def any_case(examples: int) -> Callable[[Check], Check]:
+    """Runs a check with so many random keys and transactions."""
+    keys = st.integers(1, CURVE_ORDER - 1).map(lambda number: number.to_bytes(32, "big"))
+
+    def decorate(check: Check) -> Check:
+        return settings(max_examples=examples, deadline=None)(given(key=keys, transaction=transactions())(check))
+
+    return decorate
+
+
+@any_case(400)
 @example(key=b"\x01" * 32, transaction=CALL)
 @example(key=b"\x01" * 32, transaction=replace(CALL, tip_wei=None, to=None, data=b""))
 @example(key=b"\x01" * 32, transaction=replace(CALL, data=b"\x00"))
@@ -78,6 +89,12 @@ def by_eth_account(key: bytes, transaction: RawTransaction) -> tuple[bytes, byte
 @example(key=b"\x01" * 32, transaction=replace(CALL, data=bytes(2**16)))
 @example(key=b"\x01" * 32, transaction=replace(CALL, chain_id=1, nonce=0, gas=0, max_fee_wei=0, tip_wei=0))
 def test_the_bytes_and_the_hash_are_those_of_eth_account(key: bytes, transaction: RawTransaction) -> None:
+    assert encode_and_sign(PrivateKey(key), transaction) == by_eth_account(key, transaction)
+
+
+@pytest.mark.full
+@any_case(3000)
+def test_the_bytes_of_many_transactions_are_those_of_eth_account(key: bytes, transaction: RawTransaction) -> None:
     assert encode_and_sign(PrivateKey(key), transaction) == by_eth_account(key, transaction)
 
 

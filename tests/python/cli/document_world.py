@@ -12,7 +12,7 @@ from typing import Any
 
 from careledger.chain.connection import Connection
 from careledger.chain.deployment import Deployer, Parameters, suite_plan
-from careledger.chain.deployment.plan import ANCHOR
+from careledger.chain.deployment.suite import ANCHOR
 from careledger.chain.development import Node, development_signer
 from careledger.client import CareLedger
 from careledger.contract_events import BatchAnchored, ContractEvent, DocumentAnchored

@@ -7,9 +7,7 @@ import io
 import json
 import os
 import random
-import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from careledger.anchoring.job import Job
 from careledger.contract_events import BatchAnchored, DocumentAnchored, StreamExtended
 from careledger.errors import DatabaseError
 from cli.document_world import HOSPITAL_SECOND, OUTSIDER, PATIENT, World
+from cli.killed_command import killed_at
 
 
 @pytest.fixture
@@ -196,6 +195,24 @@ def test_a_changed_file_is_another_document_and_the_former_receipt_is_kept(world
     assert world.ok("anchor", folder)["anchored"] == 0
 
 
+def test_a_known_file_is_not_opened_again(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "records"
+    fill(folder, 5)
+    world.ok("anchor", folder)
+    (folder / "3.txt").write_text("changed")
+    real_open, opened = Path.open, []
+
+    def noted(path: Path, *arguments: object, **options: object) -> object:
+        opened.append(path.name)
+        return real_open(path, *arguments, **options)  # type: ignore[call-overload]
+
+    with world.careledger.monkeypatch.context() as patch:
+        patch.setattr(Path, "open", noted)
+        body = world.ok("anchor", folder)
+    assert (body["anchored"], body["known"]) == (1, 4)
+    assert {name for name in opened if name.endswith(".txt")} == {"3.txt"}
+
+
 def test_a_file_that_cannot_be_read_is_listed_and_the_others_anchored(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "records"
     fill(folder, 5)
@@ -301,32 +318,6 @@ def test_a_list_of_digests_with_two_of_one_name_is_anchored_once(world: World, t
 # ---------------------------------------------------------------------- killed
 
 
-KILLING = """
-import os, signal, sys
-from careledger.anchoring.bulk import ReceiptFolder
-from careledger.anchoring.documents import Documents
-from careledger.anchoring.job import Job
-from careledger.cli import main
-
-point, when, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
-kind, name = point.split(".")
-owner = {"Job": Job, "Documents": Documents, "ReceiptFolder": ReceiptFolder}[kind]
-real = getattr(owner, name)
-
-def reached(*arguments, **options):
-    global left
-    left -= 1
-    if left == 0 and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = real(*arguments, **options)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-setattr(owner, name, reached)
-sys.argv = ["careledger", *sys.argv[4:]]
-main()
-"""
 MOMENTS = [
     ("Job.add", "before", 1),
     ("Job.add", "after", 1),
@@ -358,12 +349,7 @@ def test_a_folder_killed_at_any_moment_is_anchored_once(
     fill(folder, 300)
     since = world.block() + 1
     arguments = ["anchor", folder, "--batch-size", batch_size]
-    killed = 0
-    for moment in moments:
-        command = [sys.executable, "-c", KILLING, *map(str, moment), *map(str, arguments)]
-        ended = subprocess.run(command, env={**os.environ, **world.settings()}, capture_output=True)
-        assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
-        killed += ended.returncode != 0
+    killed = sum(killed_at(moment, arguments, world.settings()) for moment in moments)
     assert killed >= len(MOMENTS)
     body = world.ok(*arguments)
     assert body["failures"] == []

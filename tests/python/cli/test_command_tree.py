@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
 from careledger import cli
-from careledger.cli import app
+from careledger.cli.program import COMMANDS as NAMED
+from careledger.cli.program import Command, program
 from careledger.errors import CareLedgerError
 from cli.command_line import CommandLine
 
 WITHOUT_JSON = {"version", "outbox run", "index follow"}
 """Prints one word and nothing else, or runs until told to end and logs JSON lines."""
+
+IMPORTED = """
+import sys
+from careledger.cli import main
+try:
+    main()
+finally:
+    print("\\n", *sys.modules, file=sys.stderr)
+"""
+"""Runs the program, and ends by telling all modules."""
 
 SECRET = re.compile(r"private|passphrase|password|secret|mnemonic|seed", re.IGNORECASE)
 
@@ -36,7 +49,7 @@ def groups(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
             yield from groups(child, (*path, name))
 
 
-ROOT = typer.main.get_command(app)
+ROOT: Any = typer.main.get_command(program([command.name for command in NAMED]))
 COMMANDS = dict(commands(ROOT))
 GROUPS = dict(groups(ROOT))
 
@@ -48,7 +61,8 @@ def subclasses(kind: type[CareLedgerError]) -> Iterator[type[CareLedgerError]]:
 
 
 def test_the_groups_are_those_documented() -> None:
-    expected = {"deploy", "org", "org key", "org recovery", "governance", "outbox", "index", "keys", "vault"}
+    expected = {"deploy", "org", "org key", "org recovery", "governance", "outbox", "index", "keys", "vault", "payer"}
+    expected |= {"supply", "lot", "unit", "container", "recall", "device", "device service", "bundle", "order"}
     assert expected <= GROUPS.keys()
     assert {
         "node",
@@ -64,11 +78,53 @@ def test_the_groups_are_those_documented() -> None:
         "keys new",
         "keys import",
         "keys list",
+        "payer deploy",
+        "payer publish",
+        "payer show",
         "vault backup",
         "vault restore",
         "vault rotate",
         "vault forget",
+        "unit verify",
+        "ship",
+        "receive",
+        "dispense",
+        "recall lot",
+        "recall report",
+        "trace",
     } <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("named", NAMED, ids=lambda named: named.name)
+def test_a_command_is_listed_with_the_beginning_of_its_help(named: Command) -> None:
+    command = ROOT.commands[named.name]
+    assert " ".join(command.help.split("\n\n")[0].split()) == named.summary
+    listed = typer.main.get_command(program([])).commands[named.name]  # type: ignore[attr-defined]
+    assert listed.help == named.summary
+    assert listed.rich_help_panel == command.rich_help_panel or named.panel is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        ([], ["web3", "sqlalchemy", "cryptography"]),
+        (["--help"], ["web3", "sqlalchemy", "cryptography"]),
+        (["no-such-command"], ["web3", "sqlalchemy", "cryptography"]),
+        (["version"], ["web3", "sqlalchemy", "cryptography"]),
+        (["vault", "list", "--help"], ["web3", "sqlalchemy"]),
+        (["verify", "--help"], ["sqlalchemy", "prometheus_client"]),
+        (["anchor", "--help"], ["sqlalchemy", "prometheus_client"]),
+        (["org", "list", "--help"], ["sqlalchemy", "prometheus_client"]),
+        (["payer", "show", "--help"], ["sqlalchemy", "prometheus_client"]),
+        (["unit", "verify", "--help"], ["sqlalchemy", "prometheus_client"]),
+        (["recall", "report", "--help"], ["sqlalchemy", "prometheus_client"]),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_only_what_it_needs(arguments: list[str], absent: list[str]) -> None:
+    """Each of these takes a good part of a second."""
+    ended = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True)
+    assert set(absent).isdisjoint(ended.stderr.splitlines()[-1].split()), arguments
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])

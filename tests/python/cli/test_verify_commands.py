@@ -12,7 +12,7 @@ import pytest
 from careledger.anchoring import Receipt
 from careledger.chain.development import Node, development_signer
 from cli.command_line import CommandLine, Result
-from cli.document_world import SPONSOR, World, deploy
+from cli.document_world import HOSPITAL_SECOND, SPONSOR, World, deploy
 
 
 @pytest.fixture
@@ -137,6 +137,32 @@ def test_a_compromised_key_is_not_relied_on(careledger: CommandLine, tmp_path: P
         assert "compromised" in said(world, "verify", file).out
 
 
+def test_a_revocation_or_amendment_by_a_compromised_key_is_said(careledger: CommandLine, tmp_path: Path) -> None:
+    with Node() as node:
+        world = World(careledger, node.url, deploy(node, tmp_path / "deployments"))
+        revoked, amended, other = (tmp_path / name for name in ("revoked.txt", "amended.txt", "other.txt"))
+        for file in (revoked, amended, other):
+            file.write_text(f"{file}")
+        for file in (revoked, amended):
+            world.ok("anchor", file)
+        thief, since = development_signer(2).address, Receipt.load(receipt_of(amended)).anchored_at
+        world.ok("revoke", receipt_of(revoked), "--reason", "entered-in-error", signer=HOSPITAL_SECOND)
+        world.ok("amend", receipt_of(amended), other, "--reason", "correction", signer=HOSPITAL_SECOND)
+        assert "beware" not in said(world, "verify", revoked).out
+        connection = world.ledger.connection
+        connection.wait_until(connection.block_time() + 1)
+        world.ok("org", "key", "report", thief, "--since", since, signer="development:4")
+        for file, act in ((revoked, "revocation"), (amended, "succession")):
+            body = world("verify", file).body
+            by = body[act]["by"]
+            assert (by["key"], by["key_status"], by["compromised"]) == (thief, "active", True)
+            assert by["reported_at"]
+            assert body["doubts"] == []
+            text = said(world, "verify", file).out
+            assert f"by {thief}: active then" in text
+            assert f"the report covers this {'revocation' if file == revoked else 'amendment'}; it was reported" in text
+
+
 # ---------------------------------------------------------------------- what stands in the way
 
 
@@ -250,6 +276,8 @@ def test_a_proof_shows_what_held_at_its_block(world: World, letter: Path) -> Non
         9,
         "revoked",
     )
+    text = said(world, *verify, late["block_hash"]).out
+    assert "by which key it was revoked, a state proof does not tell: so neither, whether that key is reported" in text
     assert world("prove", receipt_of(letter), "--block", 1).exit_code == 2
     assert world("prove", receipt_of(letter), "--block", "yesterday").exit_code == 2
 

@@ -1,4 +1,4 @@
-"""The command against an Anvil that behaves as a public chain: 2 s blocks, Sepolia's id, and no node-only calls."""
+"""The command against an Anvil like a public chain: blocks at intervals, Sepolia's id, and no node-only calls."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from careledger.chain.development import Node, development_signer
 from careledger.chain.signers import keystore
 from careledger.contract_events import ContractPublished, KeyAdded, KeyRetired, OrganizationSuspended
 from eth_account import Account
-from expected_answers import check_answers, check_steps
+from expected_answers import check_answers, check_steps, check_tables, without_times
 from rpc_proxy import RpcProxy
 
 SEPOLIA = 11155111
-BLOCK_SECONDS = 2
+BLOCK_SECONDS = 1
 ETHER = 10**18
 SENT = "eth_sendRawTransaction"
-TRANSACTIONS = 38
-ACTORS = 10
-RUN_TIMEOUT_SECONDS = 120
+TRANSACTIONS = 113
+ACTORS = 13
+RUN_TIMEOUT_SECONDS = 300
 PASSPHRASE = "a passphrase for tests only"
 
 
@@ -94,7 +94,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         # development_signer is refused there, as it should be: the node's own account pays instead.
         connection = node.connect()
         rich = development_signer(0).address
-        sent = connection.web3.eth.send_transaction({"from": rich, "to": account.address, "value": ETHER // 5})
+        sent = connection.web3.eth.send_transaction({"from": rich, "to": account.address, "value": ETHER})
         connection.wait("0x" + bytes(sent).hex())
         with RpcProxy(node.url) as proxy:
             key = account.key.hex().removeprefix("0x")
@@ -114,12 +114,13 @@ def test_demo_killed_at_random_moments_is_resumed_and_a_second_run_sends_nothing
     choose = random.Random(seed)
 
     # Once while the suite and the funding go out, once among the steps.
-    printed = chain.kill_after(choose.randint(1, 11), choose.uniform(0, BLOCK_SECONDS), "--budget", "0.15")
-    printed += chain.kill_after(choose.randint(1, 8), choose.uniform(0, BLOCK_SECONDS), "--budget", "0.15")
-    done = chain.run("--budget", "0.15")
+    printed = chain.kill_after(choose.randint(1, 15), choose.uniform(0, BLOCK_SECONDS), "--budget", "0.9")
+    printed += chain.kill_after(choose.randint(1, 95), choose.uniform(0, BLOCK_SECONDS), "--budget", "0.9")
+    done = chain.run("--budget", "0.9")
     assert done.returncode == 0, done.stderr
     performance = json.loads(done.stdout)
     check_answers(performance["answers"])
+    check_tables(performance["tables"])
     assert performance["chain"] == {
         "chain_id": SEPOLIA,
         "where": f"the node at {chain.proxy.url}",
@@ -130,12 +131,13 @@ def test_demo_killed_at_random_moments_is_resumed_and_a_second_run_sends_nothing
 
     sent = chain.proxy.count(SENT)
     assert sent <= TRANSACTIONS + ACTORS + 2, "a run that goes on may fund each actor once more, and send two again"
-    again = chain.run("--budget", "0.15")
+    again = chain.run("--budget", "0.9")
     assert again.returncode == 0, again.stderr
     assert chain.proxy.count(SENT) == sent
     second = json.loads(again.stdout)
     check_steps(second["steps"], done_before=True)
     assert second["answers"] == performance["answers"]
+    assert without_times(second["tables"]) == without_times(performance["tables"])
     assert second["contracts"] == performance["contracts"]
     assert second["leftovers"] == performance["leftovers"]
     assert second["funding"]["total_wei"] == 0
@@ -147,11 +149,11 @@ def test_demo_killed_at_random_moments_is_resumed_and_a_second_run_sends_nothing
         seen = [type(entry.event) for entry in logs]
     assert len(names) == 6
     assert all(name.startswith("demo-") for name in names)
-    assert [seen.count(kind) for kind in kinds] == [7, 1, 1, 1]
+    assert [seen.count(kind) for kind in kinds] == [9, 1, 1, 12]
 
     record_property("counted: demos killed at random moments", 2)
 
-    refunded = chain.run("--budget", "0.15", "--refund")
+    refunded = chain.run("--budget", "0.9", "--refund")
     assert refunded.returncode == 0, refunded.stderr
     left = json.loads(refunded.stdout)["leftovers"]
     before = {entry["account"]: entry["balance_wei"] for entry in performance["leftovers"]}

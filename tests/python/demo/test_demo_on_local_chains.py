@@ -23,9 +23,9 @@ from careledger.demo.errors import BudgetTooSmall
 from careledger.demo.funding import Funding
 from careledger.demo.performance import Audience
 from careledger.demo.stage import Rehearsal, StepRecord
-from careledger.errors import DeploymentChanged, FeeTooHigh, InsufficientFunds, NodeUnreachable
+from careledger.errors import DeploymentChanged, FeeTooHigh, InsufficientFunds, InvalidInput, NodeUnreachable
 from eth_account import Account
-from expected_answers import check_answers, check_steps
+from expected_answers import check_answers, check_steps, check_tables
 from rpc_proxy import RpcProxy
 
 FUNDER = development_signer(0)
@@ -34,7 +34,7 @@ POOR = "0x" + "5a" * 32
 DEPLOYED = 4
 """The transactions that deploy the suite. An outbox sends them, and sends again what is lost."""
 
-BUDGET_WEI = 2 * 10**17
+BUDGET_WEI = 9 * 10**17
 """Enough for the whole demo at the fee of a new Anvil, and not at one of 60 gwei."""
 
 
@@ -74,6 +74,7 @@ def test_perform_answers_every_question_and_records_every_step(chain: Connection
     performance = perform(chain, FUNDER, Settings(), "here")
     check_steps(plain(performance.steps), done_before=False)
     check_answers(plain(performance.answers))
+    check_tables(plain(performance.tables))
     assert performance.notice is None
     assert performance.gas_used == sum(step.gas_used for step in performance.steps)
     assert performance.transactions_sent == len(performance.steps)
@@ -83,7 +84,7 @@ def test_perform_answers_every_question_and_records_every_step(chain: Connection
 def test_perform_leaves_each_fact_on_chain_once(node: Node, tmp_path: Path) -> None:
     perform(node.connect(), FUNDER, Settings(deployments=tmp_path), "here")
     with CareLedger.connect(node.url, deployments=tmp_path) as suite:
-        assert facts(suite) == [7, 1, 1, 1]
+        assert facts(suite) == [9, 1, 1, 12]
         assert len(suite.organizations.names()) == 6
 
 
@@ -110,7 +111,8 @@ class Listener(Audience):
         self.heard.append(funding)
 
 
-def test_perform_costs_the_funder_no_more_than_it_said(connection: Connection) -> None:
+def test_perform_costs_the_funder_no_more_than_it_said(node: Node) -> None:
+    connection = node.connect()
     listener = Listener()
     before = connection.balance_wei(FUNDER.address)
     perform(connection, FUNDER, Settings(), "here", listener)
@@ -119,7 +121,8 @@ def test_perform_costs_the_funder_no_more_than_it_said(connection: Connection) -
     assert 0 < before - connection.balance_wei(FUNDER.address) <= told.total_wei
 
 
-def test_perform_with_a_budget_just_too_small_sends_nothing(connection: Connection) -> None:
+def test_perform_with_a_budget_just_too_small_sends_nothing(node: Node) -> None:
+    connection = node.connect()
     listener = Listener()
     with pytest.raises(BudgetTooSmall) as refused:
         perform(connection, FUNDER, Settings(budget_wei=1), "here", listener)
@@ -180,11 +183,11 @@ def test_perform_with_refund_leaves_the_actors_only_dust(connection: Connection)
     performance = perform(connection, FUNDER, Settings(refund=True), "here")
     actors = performance.leftovers[1:]
     sent_to = {row.account: row.to_send_wei for row in performance.funding.rows}
-    assert len(actors) == 10
+    assert len(actors) == 13
     for actor in actors:
         assert 0 < actor.balance_wei < sent_to[actor.account] // 5, actor.account
     refunds = [step for step in performance.steps if step.chapter == "refund"]
-    assert len(refunds) == 10
+    assert len(refunds) == 13
 
 
 def test_perform_again_sends_nothing_and_answers_the_same(node: Node, tmp_path: Path) -> None:
@@ -194,9 +197,34 @@ def test_perform_again_sends_nothing_and_answers_the_same(node: Node, tmp_path: 
         second = perform(Connection.open(proxy.url), FUNDER, settings, "here")
         assert proxy.count("eth_sendRawTransaction") == 0
     check_steps(plain(second.steps), done_before=True)
-    assert (second.answers, second.contracts) == (first.answers, first.contracts)
+    assert (second.answers, second.tables) == (first.answers, first.tables)
+    assert second.contracts == first.contracts
     assert (second.transactions_sent, second.gas_used, second.cost_wei) == (0, 0, 0)
     assert second.funding.total_wei == 0
+
+
+def test_perform_again_with_another_number_of_packs_is_refused_before_anything_is_sent(
+    node: Node, tmp_path: Path
+) -> None:
+    perform(node.connect(), FUNDER, Settings(deployments=tmp_path), "here")
+    with RpcProxy(node.url) as proxy:
+        with pytest.raises(InvalidInput, match="--lot-units '2400'"):
+            perform(Connection.open(proxy.url), FUNDER, Settings(deployments=tmp_path, lot_units=2_400), "here")
+        assert proxy.count("eth_sendRawTransaction") == 0
+
+
+def test_perform_with_a_lot_of_100_000_tells_where_each_pack_is(node: Node) -> None:
+    performance = perform(node.connect(), FUNDER, Settings(lot_units=100_000), "here")
+    (table,) = (table for table in performance.tables if table.name == "recall")
+    assert [(row[0], row[1]) for row in table.rows] == [
+        ("250", "dispensed by demo-pharmacy"),
+        ("2,250", "destroyed by demo-manufacturer"),
+        ("2,500", "rejected, on its way back to demo-distributor"),
+        ("45,000", "held by demo-distributor"),
+        ("50,000", "held by demo-manufacturer"),
+    ]
+    (answer,) = (answer for answer in performance.answers if answer.name == "recalled-pack")
+    assert answer.answer == "recalled; class II, packaging defect"
 
 
 def test_perform_with_another_delay_than_the_manifest_says_is_refused(node: Node, tmp_path: Path) -> None:
@@ -212,8 +240,8 @@ def test_perform_again_goes_on_where_a_lost_request_stopped_it(node: Node, tmp_p
     with RpcProxy(node.url) as proxy:
         while True:
             runs += 1
-            assert runs < 20
-            proxy.lose_requests("eth_sendRawTransaction", after=DEPLOYED)
+            assert runs < 40
+            proxy.lose_requests("eth_sendRawTransaction", after=DEPLOYED + runs // 2)
             try:
                 performance = perform(Connection.open(proxy.url), FUNDER, Settings(deployments=tmp_path), "here")
                 break
@@ -222,19 +250,20 @@ def test_perform_again_goes_on_where_a_lost_request_stopped_it(node: Node, tmp_p
     assert runs > 3
     check_answers(plain(performance.answers))
     with CareLedger.connect(node.url, deployments=tmp_path) as suite:
-        assert facts(suite) == [7, 1, 1, 1]
+        assert facts(suite) == [9, 1, 1, 12]
 
 
 def test_perform_goes_on_when_answers_to_sent_transactions_are_lost(node: Node, tmp_path: Path) -> None:
     with RpcProxy(node.url) as proxy:
-        proxy.lose_answers("eth_sendRawTransaction", times=100)
+        proxy.lose_answers("eth_sendRawTransaction", times=200)
         performance = perform(Connection.open(proxy.url), FUNDER, Settings(deployments=tmp_path), "here")
         assert proxy.count("eth_sendRawTransaction") == performance.transactions_sent
     check_steps(plain(performance.steps), done_before=False)
     check_answers(plain(performance.answers))
 
 
-def test_perform_gives_a_further_chapter_its_actors_and_their_gas(connection: Connection) -> None:
+def test_perform_gives_a_further_chapter_its_actors_and_their_gas(node: Node) -> None:
+    connection = node.connect()
     recipient = development_signer(9).address
     before = connection.balance_wei(recipient)
 
@@ -258,13 +287,13 @@ def test_perform_gives_a_further_chapter_its_actors_and_their_gas(connection: Co
     assert [row.gas for row in performance.funding.rows if row.account == "carrier/driver"] == [30_000]
 
 
-def test_perform_plays_the_chapter_that_the_page_shows() -> None:
+def test_perform_plays_the_chapter_that_the_page_shows(node: Node) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DEMO_PAGE.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)
     *before, last = CHAPTERS
     chapters = (*before, names["CHAPTER"], last)
-    performance = perform(embedded_connection(), FUNDER, Settings(), "here", chapters=chapters)
+    performance = perform(node.connect(), FUNDER, Settings(), "here", chapters=chapters)
     (step,) = [step for step in performance.steps if step.chapter == "laboratory"]
     (answer,) = [answer for answer in performance.answers if answer.chapter == "laboratory"]
     assert step.gas_used * 6 // 5 <= 120_000
@@ -282,13 +311,18 @@ def test_command_says_where_it_ran_and_prints_only_json(option: tuple[str, ...],
     assert performance["chain"]["where"] == where
     check_steps(performance["steps"], done_before=False)
     check_answers(performance["answers"])
+    check_tables(performance["tables"])
     assert "suspend the distributor" in done.stderr
 
 
 def test_command_prints_the_tables(tmp_path: Path) -> None:
-    done = careledger_demo("--embedded", COLUMNS="160")
+    done = careledger_demo(COLUMNS="160")
     assert done.returncode == 0, done.stderr
     for text in ("Deployed", "OrganizationRegistry", "What happened", "transactions sent", "The answers", "SUSPENDED"):
+        assert text in done.stdout
+    for text in ("Prior authorization in the month", "expedited", "100.0 % (1 of 1)", "Claim lines in the month"):
+        assert text in done.stdout
+    for text in ("Who has what of the recalled lot (asked in", "destroyed by demo-manufacturer"):
         assert text in done.stdout
     assert "What is left" not in done.stdout
 
@@ -297,6 +331,8 @@ def test_command_prints_the_tables(tmp_path: Path) -> None:
     ("arguments", "exit_code", "text"),
     [
         (("--embedded", "--rpc", "http://127.0.0.1:1"), 2, "choose one"),
+        (("--embedded", "--lot-units", "2100"), 2, "must be a multiple of 400, up to 100000"),
+        (("--embedded", "--lot-units", "100400"), 2, "must be a multiple of 400, up to 100000"),
         (("--embedded", "--budget", "much"), 2, "is not an amount of ether"),
         (("--embedded", "--budget", "1e9999999999"), 2, "is not an amount of ether"),
         (("--embedded", "--budget", "0.0000000000000000001"), 2, "at most 18 decimals"),

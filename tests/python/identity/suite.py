@@ -25,6 +25,10 @@ __all__ = ["DAY", "NEAR_SECONDS", "Near", "Suite", "deploy_suite", "new_key", "r
 DAY = 24 * 3600
 NEAR_SECONDS = 60
 
+_numbers = itertools.count()
+"""Of names. One series for all suites of a process: where addresses follow from the code, two suites deployed with the
+same parameters on one chain are one registry."""
+
 
 @dataclass(eq=False)
 class Near:
@@ -50,7 +54,6 @@ class Suite:
     controller: Signer = field(default_factory=lambda: development_signer(4))
     successor: Signer = field(default_factory=lambda: development_signer(5))
     stranger: Signer = field(default_factory=lambda: development_signer(6))
-    _numbers: Any = field(default_factory=itertools.count)
 
     @property
     def connection(self) -> Connection:
@@ -81,7 +84,7 @@ class Suite:
 
     def name(self) -> str:
         """A name that no other test uses."""
-        return f"organization-{next(self._numbers)}"
+        return f"organization-{next(_numbers)}"
 
     def admission(self, **changes: Any) -> Admission:
         values = {

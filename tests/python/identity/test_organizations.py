@@ -24,7 +24,7 @@ from careledger.errors import ConfigurationError, InvalidInput, UnknownOrganizat
 from careledger.identity import Identifier, MemberRole, Reason, Standing, organization_id
 from careledger.identity.identifiers import to_padded
 from careledger.identity.types import ZERO_HASH, to_bits
-from identity.suite import Suite, refusal
+from identity.suite import Suite, deploy_suite, refusal
 
 
 def padded(text: str) -> str:
@@ -40,6 +40,13 @@ def gln(number: int) -> str:
 
 def number_of(name: str) -> int:
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
+
+
+@pytest.mark.parametrize("chain", ["anvil"], indirect=True)
+def test_a_suite_that_is_deployed_again_is_the_same_and_gives_other_names(chain: Connection, suite: Suite) -> None:
+    again = deploy_suite(chain)
+    assert again.registry.address == suite.registry.address
+    assert again.admit() != suite.admit()
 
 
 def test_admit_makes_an_active_organization_with_what_was_stated(suite: Suite) -> None:
@@ -95,8 +102,8 @@ def test_another_admission_under_the_same_name_is_refused(suite: Suite) -> None:
     assert suite.organizations().get(name).controller == suite.controller.address
 
 
-def test_a_hundred_organizations_are_admitted_in_one_transaction(suite: Suite) -> None:
-    admissions = [suite.admission() for _ in range(100)]
+def admit_in_one_transaction(suite: Suite, count: int) -> None:
+    admissions = [suite.admission() for _ in range(count)]
     progress: list[tuple[int, int]] = []
     receipts = suite.organizations(suite.registrar).admit_many(
         admissions, lambda done, total: progress.append((done, total))
@@ -106,8 +113,21 @@ def test_a_hundred_organizations_are_admitted_in_one_transaction(suite: Suite) -
     assert [event.name for event in receipts[0].events if isinstance(event, OrganizationAdmitted)] == [
         admission.name for admission in admissions
     ]
-    assert progress == [(100, 100)]
+    assert progress == [(count, count)]
     assert {admission.name for admission in admissions} <= suite.organizations().names().keys()
+
+
+@pytest.mark.parametrize("chain", ["anvil"], indirect=True)
+def test_a_hundred_organizations_are_admitted_in_one_transaction(chain: Connection, suite: Suite) -> None:
+    admit_in_one_transaction(suite, 100)
+
+
+@pytest.mark.parametrize("chain", ["ganache", "embedded"], indirect=True)
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.full)])
+def test_many_organizations_are_admitted_in_one_transaction_on_slower_chains_too(
+    chain: Connection, suite: Suite, count: int
+) -> None:
+    admit_in_one_transaction(suite, count)
 
 
 def admit_more_than_fit(suite: Suite) -> None:

@@ -1,14 +1,8 @@
-"""Random acts on a suite, and everything that its contracts answer about organizations, keys and governance.
-
-Acts go several to a block, many of them refused; time passes between blocks. What the contracts then say is a
-dictionary question -> answer, which a read model has to equal.
-"""
+"""Random acts on a suite, and everything that its contracts answer about organizations, keys and governance."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -17,18 +11,15 @@ from careledger.chain.contract import Contract
 from careledger.chain.deployment import GUARDIAN, POLICY_ADMINISTRATOR, REGISTRAR
 from careledger.chain.deployment.plan import function_role
 from careledger.chain.development import Node, development_signer
-from careledger.chain.rpc import HttpRpc, RpcError
 from careledger.chain.signers.local import LocalSigner
-from careledger.chain.values import decode_outputs
 from careledger.contract_enums import MemberRole, Reason
 from careledger.identity.identifiers import organization_id, to_padded
 from careledger.identity.types import ZERO_ADDRESS
 from eth_abi.abi import encode
-from eth_account import Account
 from eth_utils.crypto import keccak
-from identity.suite import DAY, Suite, deploy_suite
+from identity.suite import DAY, deploy_suite
+from indexer.stand import Act, Asked, Question, Stand
 
-GAS = 1_500_000
 RULE_DELAY = DAY // 2
 RECOVERY_DELAY = DAY
 ROLES = (0, REGISTRAR, POLICY_ADMINISTRATOR, GUARDIAN, 10, 11, 2**63 + 5, 2**64 - 2)
@@ -40,48 +31,21 @@ IDENTIFIERS = (("GLN", "0614141000005"), ("NPI", "1234567893"), ("LEI", "5493001
 TARGETS = ("0x" + "11" * 20, "0x" + "22" * 20)
 SELECTORS = ("0x12345678", "0xdeadbeef")
 
-Question = tuple[Any, ...]
 
+class Stage(Stand):
+    """Organizations, their keys and controllers, and the roles of governance. Attributes that tests read: `keys`,
+    `controllers`, `accounts`, and `operations`, those of governance that acts named."""
 
-@dataclass(frozen=True)
-class Act:
-    """A transaction, and what it is called in the count."""
+    ACTS_OF_A_BLOCK = (1, 1, 2, 3, 6)
+    PAUSES = (1, 1, 60, 3600, DAY // 4, DAY // 2, DAY, 3 * DAY)
 
-    sender: str
-    to: str
-    data: bytes
-    label: str
-
-
-@dataclass
-class Stage:
-    """A suite on an Anvil, and who and what plays on it."""
-
-    node: Node
-    random: Random
-    suite: Suite = field(init=False)
-    work: Contract = field(init=False)
-    ledger: Contract = field(init=False)
-    keys: list[LocalSigner] = field(init=False)
-    mined: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    topics: set[str] = field(default_factory=set)
-    _owned: dict[str, str] | None = None
-    operations: list[tuple[str, str, bytes]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        connection = self.node.connect()
-        self.rpc = HttpRpc(self.node.url)
-        self.suite = deploy_suite(connection, RULE_DELAY, RECOVERY_DELAY)
-        self.keys = [LocalSigner(Account.from_key(self.random.randbytes(32))) for _ in range(KEY_COUNT)]
+    def __init__(self, node: Node, random: Random) -> None:
+        super().__init__(node, random)
+        self.operations: list[tuple[str, str, bytes]] = []
+        self._owned: dict[str, str] | None = None
+        self.suite = deploy_suite(self.connection, RULE_DELAY, RECOVERY_DELAY)
+        self.keys = self.new_keys(KEY_COUNT)
         self.controllers = [development_signer(index).address for index in range(4, 8)]
-        for key in self.keys:
-            self.rpc.batch(
-                [
-                    ("anvil_setBalance", [key.address, hex(10**20)]),
-                    ("anvil_impersonateAccount", [key.address]),
-                ]
-            )
         manager = self.suite.manager
         self.ledger = self._deployed("RehearsalLedger", manager.address)
         self.work = self._deployed("RehearsalWork", manager.address, self.suite.registry.address, self.ledger.address)
@@ -93,41 +57,21 @@ class Stage:
         ]
         for setting in settings:
             manager.send(self.suite.admin, setting.function, *setting.arguments)
-        self.rpc.call("evm_setAutomine", False)
         self.accounts = [development_signer(index).address for index in range(8)]
-        self.first_block = self.head
+        self.open()
+
+    @property
+    def contracts(self) -> list[str]:
+        return [self.suite.manager.address, self.suite.registry.address, self.work.address, self.ledger.address]
+
+    # ------------------------------------------------------------------ acts
+
+    def opening(self) -> Iterator[tuple[int | None, Act]]:
         for name, (scheme, value) in zip(NAMES, IDENTIFIERS, strict=False):
             content = self._admission()
             identifiers = [(to_padded(scheme), to_padded(value))]
             admission = (name, *content[1:3], self.suite.now + 300 * DAY, content[4], identifiers, content[6])
-            self._mine([self._registry_act(self.suite.registrar.address, "admit", admission)])
-        for seconds, act in self._opening():
-            self._mine([act], seconds)
-        assert not self.refused, self.refused
-        self.opened = range(self.first_block + 1, self.head + 1)
-
-    @property
-    def addresses(self) -> list[str]:
-        """Whose events count."""
-        return [self.suite.manager.address, self.suite.registry.address, self.work.address, self.ledger.address]
-
-    @property
-    def head(self) -> int:
-        return int(self.rpc.call("eth_blockNumber"), 16)
-
-    def time_of(self, block: int) -> int:
-        return int(self.rpc.call("eth_getBlockByNumber", hex(block), False)["timestamp"], 16)
-
-    # ------------------------------------------------------------------ acts
-
-    def play(self, blocks: int) -> None:
-        """Mines blocks with one to six acts each."""
-        for _ in range(blocks):
-            acts = [self._act() for _ in range(self.random.choice((1, 1, 2, 3, 6)))]
-            self._mine(acts)
-
-    def _opening(self) -> Iterator[tuple[int, Act]]:
-        """What chance seldom brings about, with the seconds that pass before each act."""
+            yield None, self._registry_act(self.suite.registrar.address, "admit", admission)
         suite, registry = self.suite, self.suite.registry
         admin, role, account = suite.admin.address, PLAYED_ROLES[0], self.controllers[0]
         member = organization_id(NAMES[0])
@@ -171,26 +115,11 @@ class Stage:
         yield 1, self._manager_act(expelled[0], "schedule", *expelled[1:], 0)
         yield RULE_DELAY, self._manager_act(expelled[0], "execute", *expelled[1:])
 
-    def _mine(self, acts: list[Act], seconds: int | None = None) -> None:
+    def mine(self, acts: list[Act], seconds: int | None = None) -> None:
         self._owned = None
-        if seconds is None:
-            seconds = self.random.choice((1, 1, 60, 3600, DAY // 4, DAY // 2, DAY, 3 * DAY))
-        calls = [("eth_sendTransaction", [self._transaction(act)]) for act in acts]
-        answers = self.rpc.batch([*calls, ("evm_increaseTime", [seconds]), ("evm_mine", [])])
-        for answer in answers:
-            assert not isinstance(answer, RpcError), answer
-        hashes = answers[: len(acts)]
-        for act, receipt in zip(
-            acts, self.rpc.batch([("eth_getTransactionReceipt", [hash_]) for hash_ in hashes]), strict=True
-        ):
-            assert receipt is not None, act.label
-            (self.mined if receipt["status"] == "0x1" else self.refused)[act.label] += 1
-            self.topics.update(entry["topics"][0] for entry in receipt["logs"])
+        super().mine(acts, seconds)
 
-    def _transaction(self, act: Act) -> dict[str, str]:
-        return {"from": act.sender, "to": act.to, "data": "0x" + act.data.hex(), "gas": hex(GAS)}
-
-    def _act(self) -> Act:
+    def chance(self) -> Act:
         choice = self.random.random()
         if choice < 0.3:
             return self._registrars()
@@ -425,44 +354,19 @@ class Stage:
 
     # ------------------------------------------------------------------ what the contracts answer
 
-    def answers(self, block: int) -> dict[Question, Any]:
-        """What every read of the contracts says at a block."""
-        asked = list(self._questions())
-        calls = [(contract.address, contract.encode(function, *given)) for _, contract, function, given in asked]
-        results = self.rpc.batch(
-            [("eth_call", [{"to": to, "data": "0x" + data.hex()}, hex(block)]) for to, data in calls]
-        )
-        found: dict[Question, Any] = {}
-        for (question, contract, function, _), result in zip(asked, results, strict=True):
-            assert not isinstance(result, RpcError), (question, result)
-            found[question] = decode_outputs(contract.artifact.function(function), bytes.fromhex(result[2:]))
-        return found
-
     def answers_about(self, times: list[int]) -> dict[Question, Any]:
         """What the registry says now about past times."""
+        return self.ask(self._questions_about(times), "latest")
+
+    def _questions_about(self, times: list[int]) -> Iterator[Asked]:
         registry = self.suite.registry
-        asked: list[tuple[Question, str, tuple[Any, ...]]] = []
         for time in times:
             for name in NAMES:
-                asked.append((("membershipAt", name, time), "membershipAt", (organization_id(name), time)))
+                yield ("membershipAt", name, time), registry, "membershipAt", (organization_id(name), time)
             for key in self.keys:
-                asked.append((("organizationAt", key.address, time), "organizationAt", (key.address, time)))
-        results = self.rpc.batch(
-            [
-                (
-                    "eth_call",
-                    [{"to": registry.address, "data": "0x" + registry.encode(function, *given).hex()}, "latest"],
-                )
-                for _, function, given in asked
-            ]
-        )
-        found: dict[Question, Any] = {}
-        for (question, function, _), result in zip(asked, results, strict=True):
-            assert not isinstance(result, RpcError), (question, result)
-            found[question] = decode_outputs(registry.artifact.function(function), bytes.fromhex(result[2:]))
-        return found
+                yield ("organizationAt", key.address, time), registry, "organizationAt", (key.address, time)
 
-    def _questions(self) -> Iterator[tuple[Question, Contract, str, tuple[Any, ...]]]:
+    def questions(self) -> Iterator[Asked]:
         registry, manager = self.suite.registry, self.suite.manager
         for name in NAMES:
             organization = organization_id(name)
@@ -490,7 +394,7 @@ class Stage:
             for account in self.accounts:
                 yield ("getAccess", number, account), manager, "getAccess", (number, account)
                 yield ("hasRole", number, account), manager, "hasRole", (number, account)
-        for target in (*TARGETS, *self.addresses):
+        for target in (*TARGETS, *self.contracts):
             yield ("isTargetClosed", target), manager, "isTargetClosed", (target,)
             yield ("getTargetAdminDelay", target), manager, "getTargetAdminDelay", (target,)
         functions = [(target, selector) for target in TARGETS for selector in SELECTORS]

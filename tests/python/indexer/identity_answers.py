@@ -10,7 +10,7 @@ from careledger.identity.governance_index import Delay, GovernanceIndex
 from careledger.identity.identifiers import Identifier
 from careledger.identity.index import OrganizationIndex
 from careledger.identity.types import ZERO_ADDRESS, ZERO_HASH, Membership, to_bits
-from indexer.identity_acts import Question
+from indexer.stand import Question
 
 ZERO_ID = "0x" + 24 * "0"
 PENDING = {OperationState.WAITING, OperationState.READY}

@@ -24,6 +24,9 @@ def values_of(abi_type: str) -> st.SearchStrategy[Any]:
         return st.lists(values_of(abi_type[:-2]), max_size=5)
     if abi_type.startswith("uint"):
         return st.integers(0, 2 ** int(abi_type[4:]) - 1)
+    if abi_type.startswith("int"):
+        bound = 2 ** (int(abi_type[3:]) - 1)
+        return st.integers(-bound, bound - 1)
     if abi_type.startswith("bytes") and abi_type != "bytes":
         size = int(abi_type[5:])
         return st.binary(min_size=size, max_size=size)

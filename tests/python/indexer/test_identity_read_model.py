@@ -5,19 +5,14 @@ is what the contracts say, now, at past blocks and about past times; after a reo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from random import Random, SystemRandom
+from random import SystemRandom
 from typing import Any
 
 import pytest
-from careledger.chain.database import Database
-from careledger.chain.development import Node
-from careledger.chain.indexer.engine import Indexer
 from careledger.chain.indexer.reader import Index, View
-from careledger.chain.indexer.source import Source
 from careledger.chain.rpc import HttpRpc
 from careledger.chain.values import snake_case
 from careledger.contract_enums import KeyStatus, MemberRole, Reason, Standing
@@ -31,7 +26,7 @@ from careledger.identity.index import OrganizationIndex
 from careledger.identity.read_model import RecoveryState
 from indexer.identity_acts import KINDS, NAMES, ROLES, Stage
 from indexer.identity_answers import IndexAnswers
-from postgres import postgres
+from indexer.stand import check_answers, index_by_parts, indexer, played, reorganized
 from sqlalchemy import func, select
 
 Record = Callable[[str, object], None]
@@ -44,26 +39,10 @@ ACTED = MODELLED - {AuthorityUpdated}
 """What acts lead to. A contract tells its manager when it is deployed."""
 
 
-@contextmanager
-def indexer(url: str, stage: Stage) -> Iterator[Indexer]:
-    source = Source.open([stage.node.url], stage.addresses)
-    with Indexer(Database(url, durable=False), source, lag_patience_seconds=0) as engine:
-        yield engine
-
-
-@contextmanager
-def played(seed: int, blocks: int) -> Iterator[Stage]:
-    print(f"seed {seed}")
-    with Node() as node:
-        stage = Stage(node, Random(seed))
-        stage.play(blocks)
-        yield stage
-
-
 @pytest.fixture(scope="module", params=SEEDS)
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A chain on which much happened. Nothing more happens on it."""
-    with played(request.param, BLOCKS) as found:
+    with played(Stage, request.param, BLOCKS) as found:
         while not {event.TOPIC for event in ACTED} <= found.topics and found.head < MOST_BLOCKS:
             found.play(10)
         yield found
@@ -71,12 +50,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def index(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """What an indexer made of it that looked three times."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('index') / 'index.db'}"
-    with indexer(url, stage) as engine:
-        for part in (3, 2, 1):
-            engine.sync(to=stage.head // part)
-    with Index.open(url) as found:
+    with index_by_parts(stage, tmp_path_factory.mktemp("index")) as found:
         yield found
 
 
@@ -89,31 +63,16 @@ def compare(index: Index, stage: Stage, blocks: int, times: int, of_opening: int
         *(stage.opened[::of_opening] if of_opening else ()),
         *stage.random.sample(range(stage.first_block, head), blocks),
     ]
-    checked = 0
-    for block in chosen:
-        view = index.at(block)
-        time = stage.time_of(block)
-        truth = stage.answers(block)
-        answers = IndexAnswers(view, time)
-        assert {question: answers.to(question) for question in truth} == truth, f"block {block}"
-        checked += len(truth)
+    checked = sum(
+        check_answers(IndexAnswers(index.at(block), stage.time_of(block)), stage.answers(block), f"block {block}")
+        for block in chosen
+    )
     first, last = stage.time_of(1), stage.time_of(head)
     moments = [stage.time_of(block) for block in chosen]
     moments += [moment - 1 for moment in moments] + [stage.random.randint(first, last) for _ in range(times)]
-    truth = stage.answers_about(moments)
-    answers = IndexAnswers(index.at("latest"), last)
-    assert {question: answers.to(question) for question in truth} == truth
-    return checked + len(truth)
-
-
-def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the read models and events."""
-    with Index.open(url) as index, index._database.read() as connection:
-        tables = [*index.schema.events.values(), *index.schema.entities.values()]
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
-            for table in tables
-        }
+    return checked + check_answers(
+        IndexAnswers(index.at("latest"), last), stage.answers_about(moments), "about past times"
+    )
 
 
 # ------------------------------------------------------------------ against the contracts
@@ -148,30 +107,9 @@ def test_a_view_by_time_is_the_state_at_the_end_of_that_second(index: Index, sta
 def test_a_reorganized_chain_gives_what_a_rebuild_gives(
     database_url: str, tmp_path: Path, record_property: Record
 ) -> None:
-    checked = 0
-    with played(7, 30) as stage, indexer(database_url, stage) as engine:
-        engine.sync()
-        for depth in (1, 24):
-            stage.rpc.call("anvil_reorg", depth, [])
-            stage.play(8)
-            assert engine.sync().reorganizations == 1
-            with fresh_like(database_url, tmp_path / f"rebuilt-{depth}.db") as rebuilt:
-                with indexer(rebuilt, stage) as other:
-                    other.sync()
-                assert contents(database_url) == contents(rebuilt)
-            with Index.open(database_url) as index:
-                checked += compare(index, stage, 1, 5, 0)
+    with played(Stage, 7, 30) as stage:
+        checked = sum(compare(index, stage, 1, 5, 0) for index in reorganized(stage, database_url, tmp_path, (1, 24)))
     record_property("counted: answers of the identity read models equal after a reorganization", checked)
-
-
-@contextmanager
-def fresh_like(url: str, file: Path) -> Iterator[str]:
-    """An empty database of the same kind as another."""
-    if url.startswith("sqlite"):
-        yield f"sqlite:///{file}"
-        return
-    with postgres() as fresh:
-        yield fresh
 
 
 @pytest.mark.full
@@ -179,7 +117,7 @@ def test_every_answer_is_the_contracts_after_many_acts(tmp_path: Path, record_pr
     seed = SystemRandom().randrange(2**32)
     record_property("seed", seed)
     url = f"sqlite:///{tmp_path / 'index.db'}"
-    with played(seed, 1_500) as stage, indexer(url, stage) as engine:
+    with played(Stage, seed, 1_500) as stage, indexer(url, stage) as engine:
         engine.sync()
         with Index.open(url) as index:
             checked = compare(index, stage, 100, 200)
@@ -240,7 +178,7 @@ def test_an_organization_is_as_the_client_reads_it_from_the_chain(index: Index, 
 def test_an_identifier_with_a_wrong_check_digit_is_read_as_it_stands(tmp_path: Path) -> None:
     """The registry tests none, and another client may have assigned it."""
     url = f"sqlite:///{tmp_path / 'index.db'}"
-    with played(1, 0) as stage, indexer(url, stage) as engine:
+    with played(Stage, 1, 0) as stage, indexer(url, stage) as engine:
         wrong = to_padded("GLN"), to_padded("0614141000000")
         stage.rpc.call("evm_setAutomine", True)
         stage.suite.registry.send(stage.suite.registrar, "assignIdentifiers", organization_id(NAMES[3]), [wrong])

@@ -30,7 +30,7 @@ def acts(state: State, *steps: tuple[At, Any]) -> list[tuple[int, int, tuple[int
     """The versions opened: since, until, values."""
     for row, act in steps:
         state.handle(row, [lambda state, _, act=act: act(state)])
-    return [(v.since_block, v.since_log, v.until, v.values) for _, v in state.opened(THING)]
+    return [(*v.since[:2], v.until, v.values) for _, v in state.opened(THING)]
 
 
 def put(**values: Any) -> Any:

@@ -118,6 +118,11 @@ def test_the_state_at_blocks_and_times(index: Index, world: World) -> None:
     assert active(time=world.added_time - 1) == active(time=0) == 0
 
 
+def test_a_block_has_the_hash_that_the_chain_has(index: Index, world: World) -> None:
+    for number in (world.added_block, index.status().block_number):
+        assert index.at(number).block_hash == world.connection.block_hash(number)
+
+
 def test_tags_are_blocks_below_the_head(index: Index, world: World) -> None:
     status = index.status()
     assert status.block_number == world.connection.block_number()

@@ -122,7 +122,8 @@ class _Schedule:
         bench, outbox = self._bench, self._outbox
         bench.proxy.heal()
         time.sleep(1.1)  # the lease of the worker that was killed
-        worker = bench.worker(outbox, SENDERS)
+        # However slow the machine is now, the server leaves the worker its transactions for so long.
+        worker = bench.worker(outbox, SENDERS, lease_seconds=SETTLE_SECONDS)
         deadline = time.monotonic() + SETTLE_SECONDS
         quiet = 0
         while quiet < QUIET_ROUNDS:

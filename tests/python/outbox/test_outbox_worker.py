@@ -16,6 +16,7 @@ from careledger.chain.outbox import (
     Outbox,
     Policy,
     Record,
+    Spent,
     State,
     Worker,
     receipt,
@@ -27,6 +28,7 @@ from careledger.chain.outbox.types import intrinsic_gas
 from careledger.chain.rpc import HttpRpc, RpcError
 from careledger.errors import (
     ConfigurationError,
+    NodeUnreachable,
     SignerError,
     UnknownRefusal,
     WorkerBusy,
@@ -79,6 +81,20 @@ class Bench:
             worker.close()
         self.outbox.close()
 
+    def left(self) -> str:
+        """What is not confirmed, and what the node says of it: for the message of a test that fails."""
+        records = [record for record in self.outbox.records(limit=1000) if record.state is not State.CONFIRMED]
+        address = development_signer(0).address
+        calls: list[tuple[str, list[Any]]] = [
+            *(("eth_getTransactionCount", [address, block]) for block in ("latest", "pending")),
+            *((method, []) for method in ("eth_blockNumber", "anvil_getAutomine", "txpool_inspect")),
+        ]
+        try:
+            answers: object = self.rpc.batch(calls)
+        except NodeUnreachable as error:
+            answers = error
+        return f"{records}; {self.outbox.status()}; the node: {answers}"
+
     def submit(self, key: str, signer: int = 0, **changes: Any) -> Record:
         content = {"to": development_signer(5).address, "gas": 30_000, **changes}
         return self.outbox.submit(Intent(key=key, sender=development_signer(signer).address, **content))
@@ -97,7 +113,7 @@ def bench(node: Node, database_url: str) -> Iterator[Bench]:
 def test_intents_are_confirmed_in_their_order(bench: Bench) -> None:
     keys = [bench.submit(f"k{number}", value_wei=number).key for number in range(250)]
     summary = bench.worker().drain(SECONDS)
-    assert (summary.drained, summary.final, summary.waiting) == (True, 250, 0)
+    assert (summary.drained, summary.final, summary.waiting) == (True, 250, 0), bench.left()
     records = bench.outbox.records(limit=1000)
     assert [record.key for record in records] == keys
     assert [record.nonce for record in records] == list(range(250))
@@ -110,6 +126,12 @@ def test_intents_are_confirmed_in_their_order(bench: Bench) -> None:
         assert [attempt.transaction_hash for attempt in record.attempts] == [record.transaction_hash]
         assert record.attempts[0].broadcast_at is not None
         assert receipt(record, bench.connection).gas_used == record.gas_used
+    included = [record.included_at or 0 for record in records]
+    spent = bench.outbox.spent(min(included), max(included) + 1)
+    assert spent == Spent(
+        250, sum(record.gas_used or 0 for record in records), sum(record.cost_wei or 0 for record in records)
+    )
+    assert bench.outbox.spent(0, min(included)) == Spent(0, 0, 0)
 
 
 def test_several_senders_run_side_by_side(bench: Bench) -> None:

@@ -95,6 +95,18 @@ def field_vector() -> dict[str, Any]:
     }
 
 
+def fill_records(name: str) -> None:
+    """Canonical texts of EPCIS events, of the texts that their hashes are of."""
+    path = FOLDER / name
+    vectors = json.loads(path.read_text())
+    for vector in vectors["accepted"]:
+        event_hash = hashlib.sha256(vector["pre_hash"].encode()).hexdigest()
+        strict_hash = hashlib.sha256(vector["strict"].encode()).hexdigest()
+        record = {"eventHash": f"ni:///sha-256;{event_hash}?ver=CBV2.0", "strictHash": f"0x{strict_hash}"}
+        vector["canonical"] = json.dumps(record, separators=(",", ":"))
+    store(name, vectors)
+
+
 def fill_digests(name: str) -> None:
     path = FOLDER / name
     vectors = json.loads(path.read_text())
@@ -111,5 +123,6 @@ if __name__ == "__main__":
     store("leaf.json", leaf_vectors())
     store("merkle.json", merkle_vectors())
     store("json-fields.json", field_vector())
-    for named in ("jcs.json", "fhir-json-static.json", "dicom-dataset.json"):
+    fill_records("epcis-event.json")
+    for named in ("jcs.json", "fhir-json-static.json", "dicom-dataset.json", "epcis-event.json"):
         fill_digests(named)

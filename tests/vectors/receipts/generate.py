@@ -16,9 +16,10 @@ sys.path.insert(0, str(HERE.parents[1] / "python"))
 from anchoring.receipt_stage import KIND, Stage, set_stage  # noqa: E402
 from careledger.anchoring.canonical import Canonicalization  # noqa: E402
 from careledger.anchoring.disclosure import FieldTree  # noqa: E402
-from careledger.anchoring.messages import anchoring_message, compact_signature  # noqa: E402
+from careledger.anchoring.messages import anchoring_message  # noqa: E402
 from careledger.anchoring.receipt import Receipt  # noqa: E402
 from careledger.anchoring.types import DisputeReason, RevocationReason, Terms  # noqa: E402
+from careledger.chain.typed_data import compact_signature  # noqa: E402
 from conftest import STARTS  # noqa: E402
 from eth_utils.crypto import keccak  # noqa: E402
 from identity.suite import DAY, deploy_suite, new_key, travel  # noqa: E402

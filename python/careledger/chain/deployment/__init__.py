@@ -1,18 +1,18 @@
 """What is deployed, by which plan, and whether a chain still holds it.
 
-`plan` says what should stand, `manifest` records what does, `deployer` makes the one become the other, `verify` checks
-a chain against both, and `replacement` exchanges one version of a contract for the next.
+`plan` says what a plan is, and `suite` what of the suite should stand; `manifest` records what does, `deployer` makes
+the one become the other, `verify` checks a chain against both, and `replacement` exchanges one version of a contract
+for the next.
 """
 
 from careledger.chain.deployment.deployer import Deployer
 from careledger.chain.deployment.manifest import DeployedContract, Deployment, manifest_path
-from careledger.chain.deployment.plan import (
-    ADMIN,
+from careledger.chain.deployment.plan import ADMIN, Plan, PlanParameters
+from careledger.chain.deployment.suite import (
     GUARDIAN,
     POLICY_ADMINISTRATOR,
     REGISTRAR,
     Parameters,
-    Plan,
     suite_plan,
 )
 from careledger.chain.deployment.verify import Check, verify
@@ -28,6 +28,7 @@ __all__ = [
     "Deployment",
     "Parameters",
     "Plan",
+    "PlanParameters",
     "manifest_path",
     "suite_plan",
     "verify",

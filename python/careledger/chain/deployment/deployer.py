@@ -9,7 +9,7 @@ same call under the same nonce with higher fees, and never a second contract.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -22,10 +22,10 @@ from careledger.chain.artifacts import Artifact, artifact
 from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.deployment.accounts import is_plain_key, role_members
-from careledger.chain.deployment.manifest import DeployedContract, Deployment, locked, manifest_path
-from careledger.chain.deployment.plan import ADMIN, MANAGER, ContractStep, Plan, Reference, Setting
+from careledger.chain.deployment.manifest import DeployedContract, Deployment, locked, manifest_path, plan_file
+from careledger.chain.deployment.plan import ADMIN, MANAGER, Act, ContractStep, Plan, Setting, resolved
 from careledger.chain.deployment.safe import write_safe_transaction
-from careledger.chain.deployment.sending import AtOnce, Sending, ThroughOutbox
+from careledger.chain.deployment.sending import AtOnce, Sending
 from careledger.chain.signers import Signer
 from careledger.errors import (
     BytecodeMismatch,
@@ -35,9 +35,10 @@ from careledger.errors import (
     DeploymentChanged,
     DeploymentMissing,
     PlainKeyAdmin,
+    PublicChainUnnamed,
 )
 
-__all__ = ["CREATE2_DEPLOYER", "Deployer", "Progress"]
+__all__ = ["CREATE2_DEPLOYER", "Deployer", "Progress", "require_chain_named"]
 
 CREATE2_DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): salt, then creation code."""
@@ -66,13 +67,15 @@ class Deployer:
         folder: Path | None = None,
         admin_signer: Signer | None = None,
         allow_plain_key_admin: bool = False,
+        public_chain_id: int | None = None,
         report: Callable[[Progress], None] = lambda _: None,
         confirmation_timeout_seconds: int = 180,
     ) -> None:
         """`folder` holds manifests and outboxes; without one, nothing is left on disk and a killed run begins anew.
 
         `admin_signer` signs the settings; by default the deployer, if it is the admin. Without either, the settings are
-        left to `settings_call` and `leave_settings`, for the admin's wallet.
+        left to `settings_call` and `leave_settings`, for the admin's wallet. `public_chain_id` names the chain on which
+        a plan may show what it shows (`Plan.shows`), if that chain is not local.
         """
         self._connection = connection
         self._signer = signer
@@ -80,35 +83,57 @@ class Deployer:
         self._folder = folder
         self._report = report
         self._allow_plain_key_admin = allow_plain_key_admin
+        self._public_chain_id = public_chain_id
         self._confirmation_timeout_seconds = confirmation_timeout_seconds
-        if admin_signer is None and signer.address == plan.parameters.admin:
+        if admin_signer is None and signer.address == plan.admin:
             admin_signer = signer
-        if admin_signer is not None and admin_signer.address != plan.parameters.admin:
-            raise ConfigurationError(
-                "the admin's signer", f"is {admin_signer.address}, the admin is {plan.parameters.admin}"
-            )
+        if admin_signer is not None and admin_signer.address != plan.admin:
+            raise ConfigurationError("the admin's signer", f"is {admin_signer.address}, the admin is {plan.admin}")
         self._admin_signer = admin_signer
 
     def run(self) -> Deployment:
         """Deploys what is missing and sets what does not hold yet. A second run sends nothing, whoever has been given
         a role since.
 
-        Raises PlainKeyAdmin before anything is sent; DeploymentChanged if the manifest was made with other parameters
-        or from other bytecode or is damaged, if a contract is gone, or if a manager that stood already has other admins
-        or other roles; BytecodeMismatch if an address holds other code; ConfigurationError if the folder cannot be
-        written or another deployer is at work; DatabaseError if the outbox cannot be read or written; and what
-        `prepare` of the connection and `deliver` of the outbox raise.
+        Raises PlainKeyAdmin and PublicChainUnnamed before anything is sent; DeploymentChanged if the chain is not as
+        the plan requires, if the manifest was made with other parameters or from other bytecode or is damaged, if a
+        contract is gone, or if a manager that stood already has other admins or other roles; BytecodeMismatch if an
+        address holds other code; ConfigurationError if the folder cannot be written or another deployer is at work;
+        DatabaseError if the outbox cannot be read or written; and what `prepare` of the connection and `deliver` of the
+        outbox raise.
         """
-        admin = self._plan.parameters.admin
-        if not self._connection.is_local and not self._allow_plain_key_admin and is_plain_key(self._connection, admin):
-            raise PlainKeyAdmin(admin=admin, chain_id=self._connection.chain_id)
-        with contextlib.nullcontext() if self._folder is None else locked(self._folder, self._connection.chain_id):
+        self._require_consent()
+        with self._locked():
             deployment = self._load_or_begin()
-            with self._open_sending() as sending:
+            for requirement in self._plan.requirements:
+                holds, found = requirement.find(self._connection)
+                if not holds:
+                    raise DeploymentChanged(requirement.subject, requirement.expected, found)
+            with self._open_sending([self._signer, self._admin_signer]) as sending:
                 for step in self._plan.contracts:
                     self._deploy(step, deployment, sending)
                 self._configure(deployment, sending)
         return deployment
+
+    def carry_out(self, acts: Collection[Act], signer: Signer) -> None:
+        """Sends what of the acts is not done yet, as the account that is to do them. As `run`, it goes on after a kill.
+
+        Raises ConfigurationError for another account's signer, DeploymentChanged if an act is not done after it was
+        sent, ContractError if it is refused, and what `run` raises for a folder, an outbox and a chain.
+        """
+        for act in acts:
+            if act.account != signer.address:
+                raise ConfigurationError(f"the signer to {act.subject}", f"is {signer.address}, not {act.account}")
+        with self._locked(), self._open_sending([signer]) as sending:
+            for act in acts:
+                receipt = sending.earlier(act.subject, signer, act.to, act.data)
+                if not act.is_done(self._connection):
+                    receipt = sending.send(act.subject, signer, act.to, act.data, lambda: None)
+                    if not act.is_done(self._connection):
+                        raise DeploymentChanged(
+                            act.subject, "to be done after it was sent", "that it is not, or was undone since"
+                        )
+                self._report(Progress(act.subject, present=receipt is None, receipt=receipt))
 
     def open_settings(self, deployment: Deployment) -> list[Setting]:
         """The plan's settings that do not hold yet."""
@@ -123,36 +148,50 @@ class Deployer:
         return manager.address, manager.encode("multicall", calls)
 
     def leave_settings(self, deployment: Deployment) -> Path | None:
-        """Writes `settings_call` to `<chainId>.admin.json` for the admin's wallet, or removes that file once the
-        deployment is configured. Returns the file; None if there is nothing left to set, or no folder.
+        """Writes `settings_call` for the admin's wallet to `<chainId>.admin.json`, or `<chainId>.<name>.admin.json`, or
+        removes that file once the deployment is configured. Returns the file; None if there is nothing left to set, or
+        no folder.
 
         Raises ConfigurationError if the folder cannot be written.
         """
         if self._folder is None:
             return None
-        path = self._folder / f"{deployment.chain_id}.admin.json"
+        path = plan_file(self._folder, deployment.chain_id, self._plan.parameters.name, "admin.json")
         if deployment.configured:
             path.unlink(missing_ok=True)
             return None
         to, data = self.settings_call(deployment, self.open_settings(deployment))
-        write_safe_transaction(path, deployment.chain_id, deployment.parameters.admin, to, data, "careledger: settings")
+        write_safe_transaction(path, deployment.chain_id, self._plan.admin, to, data, "careledger: settings")
         return path
+
+    def _require_consent(self) -> None:
+        """Raises PlainKeyAdmin or PublicChainUnnamed for what is done outside a local chain only if it is named."""
+        require_chain_named(self._connection, self._plan.shows, self._public_chain_id)
+        admin = self._plan.admin
+        if not self._connection.is_local and not self._allow_plain_key_admin and is_plain_key(self._connection, admin):
+            raise PlainKeyAdmin(admin=admin, chain_id=self._connection.chain_id)
+
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        if self._folder is None:
+            return contextlib.nullcontext()
+        return locked(self._folder, self._connection.chain_id, self._plan.parameters.name)
 
     def _load_or_begin(self) -> Deployment:
         genesis_hash = self._connection.genesis_hash()
         fresh = Deployment(__version__, self._connection.chain_id, genesis_hash, self._plan.parameters)
         if self._folder is None:
             return fresh
+        parameters = self._plan.parameters
         try:
-            known = Deployment.load(self._folder, self._connection.chain_id)
+            known = Deployment.load(self._folder, self._connection.chain_id, type(parameters), parameters.name)
         except DeploymentMissing:
             return fresh
-        path = str(manifest_path(self._folder, self._connection.chain_id))
+        path = str(manifest_path(self._folder, self._connection.chain_id, parameters.name))
         if known.genesis_hash != genesis_hash:
             if not self._connection.is_local:
                 raise DeploymentChanged(f"{path}: genesis block", known.genesis_hash, genesis_hash)
             return fresh
-        for name, (there, here) in known.parameters.differences(self._plan.parameters).items():
+        for name, (there, here) in known.parameters.differences(parameters).items():
             way_out = (
                 "" if known.contracts else f"; run again with {there}, or remove {path} to give up that deployment"
             )
@@ -160,13 +199,18 @@ class Deployer:
         return known
 
     @contextlib.contextmanager
-    def _open_sending(self) -> Iterator[Sending]:
+    def _open_sending(self, signers: Sequence[Signer | None]) -> Iterator[Sending]:
         if self._folder is None or self._connection.is_in_process:
             yield AtOnce(self._connection, self._confirmation_timeout_seconds)
             return
-        signers = [self._signer, *([] if self._admin_signer is None else [self._admin_signer])]
+        from careledger.chain.deployment.through_outbox import ThroughOutbox  # with it comes SQLAlchemy
+
         through = ThroughOutbox(
-            self._connection, self._folder, self._plan.parameters, signers, self._confirmation_timeout_seconds
+            self._connection,
+            self._folder,
+            self._plan.parameters,
+            [signer for signer in signers if signer is not None],
+            self._confirmation_timeout_seconds,
         )
         with contextlib.closing(through):
             yield through
@@ -182,9 +226,7 @@ class Deployer:
             self._require_code(step.name, made_from, known.address)
             self._report(Progress(step.name, present=True))
             return
-        arguments = [
-            deployment.addresses[value.contract] if isinstance(value, Reference) else value for value in step.arguments
-        ]
+        arguments = resolved(step.arguments, deployment.addresses)
         creation_code = made_from.creation_code(arguments)
         salt = self._plan.parameters.salt(step.name) if self._has_create2_deployer() else None
         to, data = (None, creation_code) if salt is None else (CREATE2_DEPLOYER, salt + creation_code)
@@ -241,7 +283,7 @@ class Deployer:
             raise DeploymentChanged(
                 missing[0].subject,
                 "to hold, as other settings do",
-                "that it does not: roles were set otherwise; see `careledger deploy --verify`",
+                f"that it does not: roles were set otherwise; see `{self._plan.parameters.command} --verify`",
             )
         if missing and self._admin_signer is not None:
             receipt = sending.send(SETTINGS, self._admin_signer, to, data, lambda: None)
@@ -255,14 +297,14 @@ class Deployer:
     def _require_admin(self, manager: str, from_block: int) -> None:
         """Raises DeploymentChanged if a manager that stood already is ruled by others than the plan's admin."""
         ruling = role_members(Contract(self._connection, MANAGER, manager), from_block).get(ADMIN, {})
-        if set(ruling) != {self._plan.parameters.admin}:
+        if set(ruling) != {self._plan.admin}:
             found = ", ".join(sorted(ruling)) or "none"
-            raise DeploymentChanged(f"{MANAGER} at {manager}: admins", self._plan.parameters.admin, found)
+            raise DeploymentChanged(f"{MANAGER} at {manager}: admins", self._plan.admin, found)
 
     def _raise_gone(self, name: str, address: str) -> NoReturn:
         way_out = ""
         if self._folder is not None:
-            path = manifest_path(self._folder, self._connection.chain_id)
+            path = manifest_path(self._folder, self._connection.chain_id, self._plan.parameters.name)
             way_out = f"; if this chain was started anew, remove {path} and run again"
         raise DeploymentChanged(f"{name} at {address}", "this version's code", f"no code{way_out}")
 
@@ -291,6 +333,12 @@ class Deployer:
         except ChainError:
             return 0
         return low
+
+
+def require_chain_named(connection: Connection, shows: str, public_chain_id: int | None) -> None:
+    """Raises PublicChainUnnamed if something would show on a chain that is neither local nor named for it."""
+    if shows and not connection.is_local and public_chain_id != connection.chain_id:
+        raise PublicChainUnnamed(chain_id=connection.chain_id, shows=shows)
 
 
 def create2_address(salt: bytes, creation_code: bytes) -> str:

@@ -1,4 +1,5 @@
-"""`deployments/<chainId>.json`: what stands on a chain, written after every step."""
+"""`deployments/<chainId>.json` and, of other plans than the suite's, `<chainId>.<name>.json`: what stands on a chain,
+written after every step."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from typing import Any
 from eth_utils.address import is_checksum_address
 
 from careledger.chain.artifacts import artifact_names
-from careledger.chain.deployment.plan import Parameters, suite_plan
+from careledger.chain.deployment.plan import PlanParameters
+from careledger.chain.deployment.suite import Parameters
 from careledger.errors import ConfigurationError, DeploymentChanged, DeploymentMissing, InvalidInput
 
-__all__ = ["DAMAGES", "DeployedContract", "Deployment", "locked", "manifest_path", "write_atomically"]
+__all__ = ["DAMAGES", "DeployedContract", "Deployment", "locked", "manifest_path", "plan_file", "write_atomically"]
 
 DAMAGES = (OSError, ValueError, TypeError, KeyError, AttributeError, InvalidInput)
 """What reading a file raises that is not what it should be."""
@@ -25,7 +27,8 @@ DAMAGES = (OSError, ValueError, TypeError, KeyError, AttributeError, InvalidInpu
 
 @dataclass(frozen=True)
 class DeployedContract:
-    """One contract. `salt` is the CREATE2 salt, or None where it was created by the deployer's nonce."""
+    """One contract. Among the arguments, a struct is a list. `salt` is the CREATE2 salt, or None where the contract was
+    created by the deployer's nonce."""
 
     artifact: str
     address: str
@@ -47,12 +50,12 @@ class DeployedContract:
 
 @dataclass
 class Deployment:
-    """What stands on one chain. `configured` is true once every setting of the manager holds."""
+    """What stands of one plan on one chain. `configured` is true once every setting of the manager holds."""
 
     careledger: str
     chain_id: int
     genesis_hash: str
-    parameters: Parameters
+    parameters: PlanParameters
     contracts: dict[str, DeployedContract] = field(default_factory=dict)
     configured: bool = False
 
@@ -63,19 +66,19 @@ class Deployment:
 
     @property
     def first_block(self) -> int:
-        """The block from which the suite's events are to be read."""
+        """The block from which the contracts' events are to be read."""
         return min((contract.block for contract in self.contracts.values()), default=0)
 
     def require_contracts(self) -> None:
-        """Raises DeploymentChanged if a contract of the suite has yet to be deployed: the run was interrupted, or an
-        earlier version, whose suite had fewer, made the deployment."""
-        wanted = [step.name for step in suite_plan(self.parameters).contracts]
+        """Raises DeploymentChanged if a contract of the plan has yet to be deployed: the run was interrupted, or an
+        earlier version, whose plan had fewer, made the deployment."""
+        wanted = [step.name for step in self.parameters.plan().contracts]
         missing = [name for name in wanted if name not in self.contracts]
         if missing:
             raise DeploymentChanged(
-                f"the deployment on chain {self.chain_id}",
+                f"the deployment{self.parameters.name and f' of {self.parameters.name}'} on chain {self.chain_id}",
                 f"{', '.join(wanted[:-1])} and {wanted[-1]}",
-                f"no {' and no '.join(missing)}; run `careledger deploy` to finish it",
+                f"no {' and no '.join(missing)}; run `{self.parameters.command}` to finish it",
             )
 
     def save(self, folder: Path) -> None:
@@ -83,29 +86,40 @@ class Deployment:
 
         Raises ConfigurationError if the folder cannot be written.
         """
-        write_atomically(manifest_path(folder, self.chain_id), json.dumps(asdict(self), indent=2) + "\n")
+        path = manifest_path(folder, self.chain_id, self.parameters.name)
+        write_atomically(path, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, chain_id: int) -> Deployment:
-        """Reads a chain's manifest. Raises DeploymentMissing, or DeploymentChanged for a damaged file."""
-        path = manifest_path(folder, chain_id)
+    def load(cls, folder: Path, chain_id: int, kind: type[PlanParameters] = Parameters, name: str = "") -> Deployment:
+        """Reads a chain's manifest: the suite's, or that of another plan, by the kind of its parameters and its name.
+
+        Raises DeploymentMissing, or DeploymentChanged for a damaged file.
+        """
+        path = manifest_path(folder, chain_id, name)
         if not path.exists():
-            raise DeploymentMissing(chain_id=chain_id, manifest=str(path))
+            raise DeploymentMissing(chain_id, str(path), f"{kind.COMMAND} {name}".rstrip())
         try:
             body = json.loads(path.read_text())
-            body["parameters"] = Parameters(**body["parameters"])
+            body["parameters"] = kind(**body["parameters"])
             body["contracts"] = {name: DeployedContract(**entry) for name, entry in body["contracts"].items()}
             deployment = cls(**body)
             if deployment.chain_id != chain_id or not isinstance(deployment.genesis_hash, str):
                 raise ValueError(f"it is of chain {deployment.chain_id}")
+            if deployment.parameters.name != name:
+                raise ValueError(f"it is of {deployment.parameters.name}")
             return deployment
         except DAMAGES as error:
             raise DeploymentChanged(str(path), "a deployment manifest", f"{type(error).__name__}: {error}") from None
 
 
-def manifest_path(folder: Path, chain_id: int) -> Path:
-    """Where a chain's manifest is."""
-    return folder / f"{chain_id}.json"
+def manifest_path(folder: Path, chain_id: int, name: str = "") -> Path:
+    """Where a chain's manifest is: the suite's, or that of the plan with a name."""
+    return plan_file(folder, chain_id, name, "json")
+
+
+def plan_file(folder: Path, chain_id: int, name: str, ending: str) -> Path:
+    """Where one of a plan's files is."""
+    return folder / ".".join(filter(None, (str(chain_id), name, ending)))
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -123,12 +137,13 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, chain_id: int) -> Iterator[None]:
-    """Keeps every other deployer of a chain out of its files. The lock ends with the process, whatever ends that.
+def locked(folder: Path, chain_id: int, name: str = "") -> Iterator[None]:
+    """Keeps every other deployer of a plan on a chain out of its files. The lock ends with the process, whatever ends
+    that.
 
     Raises ConfigurationError if another deployer is at work, or if the folder cannot be written.
     """
-    path = folder / f"{chain_id}.lock"
+    path = plan_file(folder, chain_id, name, "lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("a")

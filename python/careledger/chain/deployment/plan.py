@@ -1,131 +1,162 @@
-"""The deployment plan: which contracts, with which arguments, and which settings of their manager.
+"""What a deployment plan is: which contracts, with which arguments, what holds of them, and who rules them.
 
-`careledger deploy`, `scripts/deploy.py` and the demo all run the same plan.
+A plan is data. The deployer makes a chain hold it, `verify` checks a chain against it; neither knows which plan it is.
+`suite` has that of the suite. Others stand in the domain that they belong to, as that of an insurer's contracts in
+`careledger.authorization.deployment`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import Field, asdict, dataclass
+from typing import Any, ClassVar
 
-from eth_utils.address import is_checksum_address
+from eth_utils.address import is_checksum_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from careledger.chain.artifacts import artifact
+from careledger.chain.connection import Connection
 from careledger.chain.contract import Contract
+from careledger.chain.values import encode_call
 from careledger.contract_events import RoleLabel, TargetAdminDelayUpdated
 from careledger.errors import InvalidInput
 
 __all__ = [
     "ADMIN",
-    "ANCHOR",
-    "GUARDIAN",
     "MANAGER",
-    "NAMED_FUNCTIONS",
-    "POLICY_ADMINISTRATOR",
-    "REGISTRAR",
-    "REGISTRY",
-    "ROLE_LABELS",
+    "Act",
     "ContractStep",
-    "Parameters",
+    "Fact",
     "Plan",
+    "PlanParameters",
     "Reference",
+    "Requirement",
+    "Role",
     "Setting",
+    "answered",
+    "built_in",
+    "call",
     "function_role",
-    "suite_plan",
+    "resolved",
 ]
 
 MANAGER = "AccessManager"
-REGISTRY = "OrganizationRegistry"
-ANCHOR = "DocumentAnchor"
+"""The first contract of every plan, which rules the others."""
 
 ADMIN = 0
-REGISTRAR = 1
-POLICY_ADMINISTRATOR = 2
-GUARDIAN = 3
-"""Role ids, as in contracts/identity/Roles.sol."""
+"""The manager's own role."""
 
-ROLE_LABELS = {REGISTRAR: "registrar", POLICY_ADMINISTRATOR: "policy administrator", GUARDIAN: "guardian"}
-
-REGISTRAR_FUNCTIONS = (
-    "admit",
-    "admitMany",
-    "renew",
-    "addMemberRoles",
-    "removeMemberRoles",
-    "assignIdentifiers",
-    "withdrawIdentifier",
-    "commitMetadata",
-    "suspend",
-    "reinstate",
-    "reportCompromiseAsRegistrar",
-    "startRecovery",
-    "cancelRecovery",
-)
-POLICY_ADMINISTRATOR_FUNCTIONS = ("expel",)
-GUARDIAN_FUNCTIONS = ("contestRecoveryAsGuardian",)
-NAMED_FUNCTIONS = (*REGISTRAR_FUNCTIONS, *POLICY_ADMINISTRATOR_FUNCTIONS, *GUARDIAN_FUNCTIONS)
-"""Of the registry. settleRecovery stays with role 0, the admin, as does every function that nothing is said of."""
+MAX_DELAY_SECONDS = 2**32 - 1
+ADDRESS_BYTES = 20
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """What a deployment is told. Addresses as checksummed text, delays in seconds."""
+class PlanParameters(ABC):
+    """What a deployment is told: a frozen dataclass of plain values, which the manifest keeps.
+
+    `COMMAND` runs the deployment, given its name. `ACCOUNTS` are the fields that say who rules, `DELAYS` those in
+    seconds, with the least and the most.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    COMMAND: ClassVar[str]
+    ACCOUNTS: ClassVar[tuple[str, ...]]
+    DELAYS: ClassVar[Mapping[str, tuple[int, int]]] = {
+        "rule_delay_seconds": (0, MAX_DELAY_SECONDS),
+        "admin_delay_seconds": (0, MAX_DELAY_SECONDS),
+    }
 
     admin: str
-    registrar: str
-    policy_administrator: str
-    guardian: str
-    rule_delay_seconds: int = 2 * 24 * 3600
-    admin_delay_seconds: int = 2 * 24 * 3600
-    recovery_delay_seconds: int = 7 * 24 * 3600
+    admin_delay_seconds: int
 
-    def __post_init__(self) -> None:
-        """Raises InvalidInput for what is no checksummed address, and for a delay out of its bounds."""
-        for name in ("admin", "registrar", "policy_administrator", "guardian"):
-            address = getattr(self, name)
-            if not is_checksum_address(address):
-                raise InvalidInput(name, str(address), "is not a checksummed address")
-        for name, least, most in (
-            ("rule_delay_seconds", 0, 2**32 - 1),
-            ("admin_delay_seconds", 0, 2**32 - 1),
-            ("recovery_delay_seconds", 1, 90 * 24 * 3600),
-        ):
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= most:
-                raise InvalidInput(name, str(value), f"must be {least} to {most} seconds")
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What stands after the chain id in the names of the files; nothing for the suite."""
+
+    @property
+    def command(self) -> str:
+        """The command that runs this deployment."""
+        return f"{self.COMMAND} {self.name}".rstrip()
+
+    @abstractmethod
+    def plan(self) -> Plan:
+        """The plan of these parameters."""
 
     def salt(self, contract: str) -> bytes:
         """The CREATE2 salt of a contract: of its name and all parameters, so that different deployments share none."""
         told = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return keccak(text=f"careledger {contract} {told}")
 
-    def differences(self, other: Parameters) -> dict[str, tuple[Any, Any]]:
+    def differences(self, other: PlanParameters) -> dict[str, tuple[Any, Any]]:
         """The parameters in which another deployment differs: name -> (here, there)."""
         here, there = asdict(self), asdict(other)
-        return {
-            field.name: (here[field.name], there[field.name])
-            for field in fields(self)
-            if here[field.name] != there[field.name]
-        }
+        return {name: (here[name], there[name]) for name in here if here[name] != there[name]}
+
+    def require_accounts(self, *names: str) -> None:
+        """Raises InvalidInput if one of the fields named is no checksummed address."""
+        for name in names:
+            address = getattr(self, name)
+            if not is_checksum_address(address):
+                raise InvalidInput(name, str(address), "is not a checksummed address")
+
+    def require_delays(self) -> None:
+        """Raises InvalidInput for a delay out of its bounds."""
+        for name, (least, most) in self.DELAYS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise InvalidInput(name, str(value), f"must be {least} to {most} seconds")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A constructor argument that is the address of a contract deployed before."""
+    """The address of a contract of the plan, where a constructor's argument or a fact has it. Also inside a struct."""
 
     contract: str
 
 
 @dataclass(frozen=True)
 class ContractStep:
-    """A contract to deploy under a name. `artifact` is what it is made from."""
+    """A contract to deploy under a name. `artifact` is what it is made from; a struct argument is a tuple."""
 
     name: str
     artifact: str
     arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of the manager, and the parameter that says who holds it. A watched role's scheduled calls may be
+    cancelled by the guardian's."""
+
+    id: int
+    label: str
+    parameter: str
+    delay_seconds: int = 0
+    watched_by: int | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a contract was told when it was made. `tell` reads it from the contract or its code on chain; `expected` may
+    be a reference."""
+
+    contract: str
+    subject: str
+    tell: Callable[[Contract, bytes], Any]
+    expected: Any
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What must hold of the chain before anything of a plan is deployed, and ever after. `find` answers whether it
+    does, and what it found."""
+
+    subject: str
+    expected: str
+    find: Callable[[Connection], tuple[bool, str]]
 
 
 @dataclass(frozen=True)
@@ -139,44 +170,85 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Act:
+    """A call that an account other than the admin makes once all stands."""
+
+    subject: str
+    account: str
+    to: str
+    data: bytes
+    is_done: Callable[[Connection], bool]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Contracts in order, then the settings of the manager given the addresses of the contracts."""
+    """What is to stand on a chain.
 
-    parameters: Parameters
+    `functions` are, for each contract that the manager rules, those that a role other than the admin may call: name ->
+    role -> functions. `wiring` are calls of such contracts that the admin makes before it hands their functions over.
+    `shows`, if not empty, is what everyone who reads the chain learns: such a plan is deployed on a chain that is not
+    local only if that chain is named.
+    """
+
+    parameters: PlanParameters
     contracts: tuple[ContractStep, ...]
-    settings: Callable[[dict[str, str], int], list[Setting]]
+    roles: tuple[Role, ...]
+    functions: Mapping[str, Mapping[int, tuple[str, ...]]]
+    facts: tuple[Fact, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    wiring: Callable[[dict[str, str]], list[Setting]] = lambda _: []
+    shows: str = ""
 
+    @property
+    def admin(self) -> str:
+        """The final account that rules the manager from its constructor on."""
+        return self.parameters.admin
 
-def suite_plan(parameters: Parameters) -> Plan:
-    """The suite: its manager, whose admin is the final account from the constructor on, the registry, the anchor."""
-    contracts = (
-        ContractStep(MANAGER, MANAGER, (parameters.admin,)),
-        ContractStep(REGISTRY, REGISTRY, (Reference(MANAGER), parameters.recovery_delay_seconds)),
-        ContractStep(ANCHOR, ANCHOR, (Reference(REGISTRY),)),
-    )
+    def holder(self, role: Role) -> str:
+        """Who is to hold a role."""
+        return str(getattr(self.parameters, role.parameter))
 
-    def settings(addresses: dict[str, str], from_block: int) -> list[Setting]:
-        registry = addresses[REGISTRY]
-        members = {
-            REGISTRAR: (parameters.registrar, 0),
-            POLICY_ADMINISTRATOR: (parameters.policy_administrator, parameters.rule_delay_seconds),
-            GUARDIAN: (parameters.guardian, 0),
-        }
-        wanted = [label(role, text, from_block) for role, text in ROLE_LABELS.items()]
-        wanted += [guardian(role, GUARDIAN) for role in (REGISTRAR, POLICY_ADMINISTRATOR)]
-        wanted += [
-            function_role(REGISTRY, registry, REGISTRAR_FUNCTIONS, REGISTRAR),
-            function_role(REGISTRY, registry, POLICY_ADMINISTRATOR_FUNCTIONS, POLICY_ADMINISTRATOR),
-            function_role(REGISTRY, registry, GUARDIAN_FUNCTIONS, GUARDIAN),
-        ]
-        wanted += [member(role, account, delay) for role, (account, delay) in members.items()]
-        if parameters.admin_delay_seconds:
-            wanted.append(target_admin_delay(REGISTRY, registry, parameters.admin_delay_seconds, from_block))
+    def artifact_of(self, contract: str) -> str:
+        """What a contract of the plan is made from."""
+        return next(step.artifact for step in self.contracts if step.name == contract)
+
+    def settings(self, addresses: dict[str, str], from_block: int) -> list[Setting]:
+        """The settings of the manager, in the order in which one call of the admin's makes them."""
+        wanted = [label(role.id, role.label, from_block) for role in self.roles]
+        wanted += [guardian(role.id, role.watched_by) for role in self.roles if role.watched_by is not None]
+        wanted += self.wiring(addresses)
+        for contract, by_role in self.functions.items():
+            made_from = self.artifact_of(contract)
+            for role_id, functions in by_role.items():
+                wanted.append(function_role(made_from, addresses[contract], functions, role_id))
+        wanted += [member(role.id, self.holder(role), role.delay_seconds) for role in self.roles]
+        delay = self.parameters.admin_delay_seconds
+        if delay:
+            wanted += [
+                target_admin_delay(contract, addresses[contract], delay, from_block) for contract in self.functions
+            ]
             # Last, because from here on the admin too has to wait.
-            wanted.append(member(ADMIN, parameters.admin, parameters.admin_delay_seconds))
+            wanted.append(member(ADMIN, self.admin, delay))
         return wanted
 
-    return Plan(parameters, contracts, settings)
+
+def answered(function: str) -> Callable[[Contract, bytes], Any]:
+    """Tells what a function of the contract returns."""
+    return lambda contract, _: contract.read(function)
+
+
+def built_in(immutable: str) -> Callable[[Contract, bytes], str]:
+    """Tells the address that an immutable of the contract has in its code."""
+    return lambda contract, code: to_checksum_address(contract.artifact.immutable(immutable, code)[-ADDRESS_BYTES:])
+
+
+def resolved(value: Any, addresses: Mapping[str, str]) -> Any:
+    """A value with addresses in the place of references; a struct as a list, as a manifest keeps it."""
+    if isinstance(value, Reference):
+        return addresses[value.contract]
+    if isinstance(value, tuple | list):
+        return [resolved(part, addresses) for part in value]
+    return value
 
 
 def label(role: int, text: str, from_block: int) -> Setting:
@@ -201,6 +273,18 @@ def guardian(role: int, guardian_role: int) -> Setting:
         "setRoleGuardian",
         (role, guardian_role),
     )
+
+
+def call(
+    subject: str, made_from: str, target: str, function: str, arguments: tuple[Any, ...], view: str, wanted: Any
+) -> Setting:
+    """A restricted call of a contract, by the admin through the manager, and the view that then answers `wanted`."""
+
+    def holds(manager: Contract) -> bool:
+        return bool(Contract(manager.connection, made_from, target).read(view) == wanted)
+
+    data = encode_call(artifact(made_from).function(function), arguments)
+    return Setting(subject, holds, "execute", (target, data))
 
 
 def function_role(name: str, target: str, functions: tuple[str, ...], role: int) -> Setting:

@@ -275,7 +275,7 @@ class Indexer:
         if fingerprint != self._fingerprint:
             raise IndexOutdated(self._database.name, "was built by another version")
         if contracts != self._contracts:
-            raise IndexOutdated(self._database.name, "is of other contracts")
+            raise IndexOutdated(self._database.name, "is of other contracts (is `--payer` as it was?)")
 
     def _begin(self, identity: Identity, anew: bool) -> None:
         """Makes the index that of a chain, before its first block, unless it is begun. `anew` empties it in the same

@@ -31,6 +31,9 @@ text."""
 Key = tuple[Any, ...]
 """The values of an entity's key columns, in their order."""
 
+Since = tuple[int, int, int, str]
+"""Where a version begins: block, log index, time, transaction."""
+
 VERSION_COLUMNS = ("since_block", "since_log", "since_time", "since_transaction", "until_block", "until_log")
 """What every entity's table has besides its key and values: the event that opened the version (block, index of the log
 in the block, Unix seconds, transaction hash), and the one that closed it (null while it holds)."""
@@ -102,21 +105,16 @@ class ReadModel:
 
 
 class Version:
-    """An entity's values between two events; `stored` if the database has it, perhaps still open."""
+    """An entity's values between two events. `since` is the block, log, time and transaction of the first, `until`
+    block and log of the second; `stored` if the database has it, perhaps still open."""
 
-    __slots__ = ("since_block", "since_log", "since_time", "since_transaction", "stored", "until", "values")
+    __slots__ = ("since", "stored", "until", "values")
 
-    def __init__(
-        self,
-        since: tuple[int, int, int, str],
-        values: dict[str, Any],
-        stored: bool,
-        until: tuple[int, int] | None = None,
-    ) -> None:
-        self.since_block, self.since_log, self.since_time, self.since_transaction = since
+    def __init__(self, since: Since, values: dict[str, Any], stored: bool) -> None:
+        self.since = since
         self.values = values
         self.stored = stored
-        self.until = until
+        self.until: tuple[int, int] | None = None
 
 
 class State:
@@ -126,7 +124,7 @@ class State:
         self._current: dict[Entity, dict[Key, Version | None]] = {}
         self._opened: dict[Entity, list[tuple[Key, Version]]] = {}
         self._closed: dict[Entity, list[tuple[Key, Version]]] = {}
-        self._row: Row = None
+        self._since: Since = (0, 0, 0, "")
 
     # ------------------------------------------------------------------ for handlers
 
@@ -141,18 +139,17 @@ class State:
         are what they were. Raises LookupError for a key that `touches` did not name, TypeError for wrong names."""
         current = self._version(entity, key)
         merged = values if current is None else {**current.values, **values}
-        if merged.keys() != entity.values.keys():
+        if len(merged) != len(entity.values) or (current is None and merged.keys() != entity.values.keys()):
             wrong = sorted(merged.keys() ^ entity.values.keys())
             raise TypeError(f"{entity.name}: values missing or unknown: {', '.join(wrong)}")
-        row = self._row
         if current is not None:
             if merged == current.values:
                 return
-            if current.since_log == row.log_index and current.since_block == row.block_number:
+            if current.since[:2] == self._since[:2]:
                 current.values = merged
                 return
             self._close(entity, key, current)
-        version = Version((row.block_number, row.log_index, row.block_time, row.transaction_hash), merged, False)
+        version = Version(self._since, merged, False)
         self._current[entity][key] = version
         self._opened[entity].append((key, version))
 
@@ -181,7 +178,7 @@ class State:
 
     def handle(self, row: Row, handlers: Iterable[Handler]) -> None:
         """Runs an event's handlers."""
-        self._row = row
+        self._since = row.block_number, row.log_index, row.block_time, row.transaction_hash
         for handler in handlers:
             handler(self, row)
 
@@ -191,7 +188,7 @@ class State:
         return [
             (key, version)
             for key, version in self._opened.get(entity, ())
-            if version.until is None or version.until != (version.since_block, version.since_log)
+            if version.until is None or version.until != version.since[:2]
         ]
 
     def closed(self, entity: Entity) -> list[tuple[Key, Version]]:
@@ -209,6 +206,6 @@ class State:
             raise LookupError(f"{entity.name} {key}: the handler's `touches` did not name it") from None
 
     def _close(self, entity: Entity, key: Key, version: Version) -> None:
-        version.until = (self._row.block_number, self._row.log_index)
+        version.until = self._since[:2]
         if version.stored:
             self._closed[entity].append((key, version))

@@ -248,6 +248,15 @@ class View:
                     return int(time)
         raise InvalidInput("block", str(self.block_number), "the index does not keep its time")
 
+    @property
+    def block_hash(self) -> str | None:
+        """The hash of the block of this number, which a reorganization changes; None for an old block of which the
+        index keeps no header."""
+        block = self._schema.block
+        with self._read() as connection:
+            found = connection.execute(select(block.c.hash).where(block.c.number == self.block_number))
+            return found.scalar_one_or_none()
+
     def get(self, entity: Entity | str, key: Key) -> EntityRow | None:
         """The version of one entity that holds, or None. Raises InvalidInput for another entity or key."""
         entity = self._entity(entity)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any, Literal
 
 import orjson
@@ -79,11 +80,11 @@ def insert(
 def rows_of(entity: Entity, versions: Iterable[tuple[Key, Version]]) -> Iterable[tuple[Any, ...]]:
     """Versions as rows of their table."""
     names = tuple(entity.values)
+    in_order: Callable[[dict[str, Any]], tuple[Any, ...]]
+    in_order = itemgetter(*names) if len(names) > 1 else lambda values: tuple(values.values())
     open_end = (None, None)
     for key, version in versions:
-        values = version.values
-        since = (version.since_block, version.since_log, version.since_time, version.since_transaction)
-        yield key + since + (version.until or open_end) + tuple(map(values.__getitem__, names))
+        yield key + version.since + (version.until or open_end) + in_order(version.values)
 
 
 def load_versions(
@@ -119,8 +120,7 @@ def close_versions(
         (
             *(version.until or (None, None)),
             *[value if form is None else form(value) for value, form in zip(key, forms, strict=True)],
-            version.since_block,
-            version.since_log,
+            *version.since[:2],
         )
         for key, version in closed
     ]
@@ -164,7 +164,8 @@ def _matching(connection: Connection, dialect: Dialect, entity: Entity, keys: Se
 
 
 def _arrays(kinds: Iterable[Kind]) -> str:
-    return ", ".join(f"%s::{ARRAY_TYPES.get(kind, 'text')}[]" for kind in kinds)
+    """Parameters that are arrays. In binary (`%b`), the driver need not look through each text for what to escape."""
+    return ", ".join(f"%b::{ARRAY_TYPES.get(kind, 'text')}[]" for kind in kinds)
 
 
 def _converted(columns: Mapping[str, Kind], dialect: Dialect, rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:

@@ -20,6 +20,7 @@ from careledger.chain.outbox.types import (
     Progress,
     Record,
     SenderStatus,
+    Spent,
     Summary,
 )
 from careledger.chain.outbox.worker import Worker
@@ -38,6 +39,7 @@ __all__ = [
     "Progress",
     "Record",
     "SenderStatus",
+    "Spent",
     "State",
     "Summary",
     "Worker",

@@ -10,7 +10,7 @@ from careledger.chain.connection import Connection, TransactionReceipt
 from careledger.chain.database import Database
 from careledger.chain.outbox.states import FINAL, State
 from careledger.chain.outbox.store import Store
-from careledger.chain.outbox.types import Intent, OutboxStatus, Record
+from careledger.chain.outbox.types import Intent, OutboxStatus, Record, Spent
 from careledger.errors import ConfigurationError, NodeRefused, RecordUnfinished, WrongState
 
 __all__ = ["Outbox", "receipt"]
@@ -88,6 +88,10 @@ class Outbox:
         """Raises UnknownIntent."""
         return self.store.records_of([key])[0]
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin with a prefix, in the order of acceptance."""
+        return self.store.keys(prefix)
+
     def records(
         self,
         state: State | None = None,
@@ -103,6 +107,11 @@ class Outbox:
     def counts(self) -> dict[State, int]:
         """How many records are in each state; those with none are left out."""
         return self.store.counts()
+
+    def spent(self, start: int, end: int) -> Spent:
+        """What the transactions cost that got into blocks from `start` until before `end`, Unix seconds by the worker's
+        clock: those that reverted too."""
+        return self.store.spent(start, end)
 
     def status(self) -> OutboxStatus:
         return self.store.status()

@@ -7,14 +7,23 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from careledger.chain.database import Database
 from careledger.chain.outbox.bulk import insert_rows, select_in
 from careledger.chain.outbox.flight import SECONDS_PER_DAY
 from careledger.chain.outbox.states import FINAL, State
 from careledger.chain.outbox.tables import CHAIN, RECORD, SENDER, TRANSACTION
-from careledger.chain.outbox.types import NO_OP_KEY, Alert, Attempt, Intent, OutboxStatus, Record, SenderStatus
+from careledger.chain.outbox.types import (
+    NO_OP_KEY,
+    Alert,
+    Attempt,
+    Intent,
+    OutboxStatus,
+    Record,
+    SenderStatus,
+    Spent,
+)
 from careledger.chain.reverts import decode_revert
 from careledger.errors import ConfigurationError, IntentConflict, OutboxOfAnotherChain, UnknownIntent, WrongState
 
@@ -34,6 +43,7 @@ SHOWN = [
     )
 ]
 
+LAST_CHARACTER = "\U0010ffff"
 RETRIABLE = {State.REVERTED, State.REFUSED, State.CANCELLED}
 
 
@@ -114,6 +124,22 @@ class Store:
                 raise UnknownIntent(key)
         return [found[key] for key in keys]
 
+    def keys(self, prefix: str) -> list[str]:
+        begins = RECORD.c.key.startswith(prefix, autoescape=True)
+        if self.database.dialect == "sqlite":  # its LIKE takes no index
+            begins = and_(RECORD.c.key >= prefix, RECORD.c.key < prefix + LAST_CHARACTER)
+        query = select(RECORD.c.key).where(RECORD.c.chain_id == self.chain_id, begins).order_by(RECORD.c.sequence)
+        with self.database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def blocks_of(self, keys: Sequence[str]) -> dict[str, tuple[State, str | None]]:
+        """State and block of those of the keys that are there."""
+        with self.database.read() as connection:
+            rows = select_in(
+                connection, RECORD.name, "t.key, t.state, t.block_hash", "key", keys, f"t.chain_id = {self.chain_id:d}"
+            )
+        return {row.key: (State(row.state), row.block_hash) for row in rows}
+
     def state_of(self, key: str) -> State:
         """Raises UnknownIntent."""
         with self.database.read() as connection:
@@ -153,6 +179,18 @@ class Store:
                 for state, number in by_state.items():
                     counts[state] = counts.get(state, 0) + number
         return counts
+
+    def spent(self, start: int, end: int) -> Spent:
+        query = select(RECORD.c.gas_used, RECORD.c.cost_wei).where(
+            RECORD.c.chain_id == self.chain_id, RECORD.c.included_at >= start, RECORD.c.included_at < end
+        )
+        transactions = gas = cost_wei = 0
+        with self.database.read() as connection:
+            for row in connection.execute(query):
+                transactions += 1
+                gas += row.gas_used or 0
+                cost_wei += int(row.cost_wei or 0)
+        return Spent(transactions, gas, cost_wei)
 
     def _counts(self, connection: Connection) -> dict[str, dict[State, int]]:
         query = (

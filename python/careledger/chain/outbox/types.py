@@ -25,6 +25,7 @@ __all__ = [
     "Progress",
     "Record",
     "SenderStatus",
+    "Spent",
     "Summary",
     "intrinsic_gas",
 ]
@@ -125,6 +126,15 @@ class Record:
     included_at: int | None
     final_at: int | None
     attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What transactions that are in blocks cost: how many, units of gas, and wei."""
+
+    transactions: int
+    gas: int
+    cost_wei: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from careledger.chain.signers import Signer
 from careledger.chain.signers.signer import required
 from careledger.cli.documents.anchor import anchored_answer
 from careledger.cli.documents.files import commitment, receipt_here
+from careledger.cli.documents.kept import KeepInVault, opened_receipts
 from careledger.cli.documents.single import Request, anchor_one
 from careledger.cli.documents.words import (
     AmendmentReasonName,
@@ -84,6 +86,7 @@ def amend(
     receipts: Annotated[
         Path | None, typer.Option(help="Folder for the new receipt. Default: the file's own.", show_default=False)
     ] = None,
+    vault: KeepInVault = None,
 ) -> Answer:
     """Give a document a successor, and anchor that. The former is superseded for good; its receipt is kept."""
     former = receipt_here(ledger, receipt)
@@ -99,8 +102,11 @@ def amend(
     def act(successor: Fingerprint) -> Receipt:
         return ledger.documents.amend(former.location, successor, why, request.terms.expiry)
 
-    with working(f"amend {receipt}"):
-        done = anchor_one(ledger, file, request, receipts or file.parent, act, former)
+    with (
+        contextlib.nullcontext() if vault is None else opened_receipts(vault) as kept,
+        working(f"amend {receipt}"),
+    ):
+        done = anchor_one(ledger, file, request, receipts or file.parent, kept, act, former)
         if done.known:  # anchored before: by this very amendment, or by itself
             link = ledger.documents.successor(former.submitter, former.leaf)
             if link is None or link.leaf != done.receipt.leaf:

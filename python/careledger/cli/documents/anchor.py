@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,16 +14,19 @@ from careledger.anchoring import Canonicalization, Terms
 from careledger.anchoring.bulk import BATCH_SIZE
 from careledger.anchoring.sources import files_in
 from careledger.chain.values import account_address
-from careledger.cli.documents.bulk import anchor_many, bulk_answer, lines_of, opened_bulk
+from careledger.cli.documents.bulk import Storage, anchor_many, bulk_answer, lines_of, opened_bulk
 from careledger.cli.documents.files import RECEIPTS_SUFFIX, readable, receipts_of_folder
+from careledger.cli.documents.kept import KeepInVault, opened_receipts
 from careledger.cli.documents.single import Anchored, Request, anchor_one
 from careledger.cli.documents.watch import Watch, until_told_to_end
 from careledger.cli.documents.words import CanonicalizationName, Expiry, KindName, parse_kind, parse_stream
-from careledger.cli.outbox import OutboxUrl
-from careledger.cli.session import Answer, parse_time, progress_line, signs, working
+from careledger.cli.session import Answer, OutboxUrl, parse_time, progress_line, signs, working
 from careledger.cli.words import time_text
 from careledger.client import CareLedger
 from careledger.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from careledger.anchoring.receipt_vault import ReceiptVault
 
 __all__ = ["anchor", "anchored_answer"]
 
@@ -49,6 +53,7 @@ def anchor(
             show_default=False,
         ),
     ] = None,
+    vault: KeepInVault = None,
     hash_list: Annotated[
         bool, typer.Option("--hash-list", help="The source is a list of SHA-256 digests, as sha256sum writes it.")
     ] = False,
@@ -68,6 +73,8 @@ def anchor(
     A file gets a transaction of its own, a folder or list one for each batch, through an outbox: by default an SQLite
     file among the receipts. Stopped or killed, the same command goes on; nothing is anchored twice. Links are not
     followed. Exit code 9 if some documents of a folder could not be read: the others are anchored.
+
+    With --vault, only what is needed to go on is in the folder for the receipts.
     """
     request = Request(
         Terms(parse_kind(kind), parse_time(expiry, ledger.connection) if expiry else 0),
@@ -79,19 +86,18 @@ def anchor(
     is_folder = source != STANDARD_INPUT and path.is_dir()
     if watch and (hash_list or not is_folder):
         raise InvalidInput("--watch", source, "is for a folder")
-    if hash_list:
-        return _list(ledger, source, request, receipts, outbox, batch_size)
-    if not is_folder:
-        return _single(ledger, source, request, receipts)
-    folder = path.resolve()
-    place = receipts_of_folder(folder) if receipts is None else receipts
-    if place.resolve() == folder:
-        raise InvalidInput("--receipts", str(place), "is the folder itself: name another, for example one inside it")
-    with readable(folder, "folder"):
-        folder.iterdir()
-    if watch:
-        return _watch(ledger, folder, request, place, outbox, batch_size, settle)
-    return anchor_many(ledger, files_in(folder, skip=place), request, place, outbox, batch_size)
+    with contextlib.nullcontext() if vault is None else opened_receipts(vault) as kept:
+        if not hash_list and not is_folder:
+            return _single(ledger, source, request, receipts, kept)
+        if hash_list:
+            storage = Storage(_place_of_list(source, receipts), outbox, batch_size, kept)
+            with lines_of(source) as sources:
+                return anchor_many(ledger, sources, request, storage)
+        folder = path.resolve()
+        storage = Storage(_place_of_folder(folder, receipts), outbox, batch_size, kept)
+        if watch:
+            return _watch(ledger, folder, request, storage, settle)
+        return anchor_many(ledger, files_in(folder, skip=storage.folder), request, storage)
 
 
 def anchored_answer(done: Anchored, title: str) -> Answer:
@@ -123,10 +129,12 @@ def anchored_answer(done: Anchored, title: str) -> Answer:
     return Answer(body, render)
 
 
-def _single(ledger: CareLedger, source: str, request: Request, receipts: Path | None) -> Answer:
+def _single(
+    ledger: CareLedger, source: str, request: Request, receipts: Path | None, vault: ReceiptVault | None
+) -> Answer:
     with working(f"anchor {source}"):
         if source == STANDARD_INPUT:
-            done = anchor_one(ledger, sys.stdin.buffer.read(), request, receipts or Path())
+            done = anchor_one(ledger, sys.stdin.buffer.read(), request, receipts or Path(), vault)
         else:
             path = Path(source)
             if not path.is_file():
@@ -134,28 +142,31 @@ def _single(ledger: CareLedger, source: str, request: Request, receipts: Path | 
                     "is no regular file: give it by standard input, `anchor -`" if path.exists() else "is not there"
                 )
                 raise InvalidInput("source", source, problem)
-            done = anchor_one(ledger, path, request, receipts or path.parent)
+            done = anchor_one(ledger, path, request, receipts or path.parent, vault)
     return anchored_answer(done, "anchored")
 
 
-def _list(
-    ledger: CareLedger, source: str, request: Request, receipts: Path | None, outbox: str, batch_size: int
-) -> Answer:
+def _place_of_list(source: str, receipts: Path | None) -> Path:
     if receipts is None and source == STANDARD_INPUT:
         raise InvalidInput("--receipts", "", "not given: name a folder for the receipts of a list on standard input")
     path = Path(source)
-    place = path.with_name(path.name + RECEIPTS_SUFFIX) if receipts is None else receipts
-    with lines_of(source) as sources:
-        return anchor_many(ledger, sources, request, place, outbox, batch_size)
+    return path.with_name(path.name + RECEIPTS_SUFFIX) if receipts is None else receipts
 
 
-def _watch(
-    ledger: CareLedger, folder: Path, request: Request, receipts: Path, outbox: str, batch_size: int, settle: float
-) -> Answer:
+def _place_of_folder(folder: Path, receipts: Path | None) -> Path:
+    place = receipts_of_folder(folder) if receipts is None else receipts
+    if place.resolve() == folder:
+        raise InvalidInput("--receipts", str(place), "is the folder itself: name another, for example one inside it")
+    with readable(folder, "folder"):
+        folder.iterdir()
+    return place
+
+
+def _watch(ledger: CareLedger, folder: Path, request: Request, storage: Storage, settle: float) -> Answer:
     with (
         until_told_to_end(progress_line) as stop,
-        opened_bulk(ledger, request, receipts, outbox, batch_size, lambda *_: None) as bulk,
+        opened_bulk(ledger, request, storage, lambda *_: None) as bulk,
         readable(folder, "folder or receipts"),
     ):
-        summary = Watch(bulk, folder, receipts, settle, progress_line).run(stop)
-    return bulk_answer(summary, receipts)
+        summary = Watch(bulk, folder, storage.folder, settle, progress_line).run(stop)
+    return bulk_answer(summary, storage)

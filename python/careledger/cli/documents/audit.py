@@ -9,10 +9,10 @@ from pathlib import Path
 from careledger.anchoring import MerkleTree, Receipt, stream_head
 from careledger.anchoring.index import DocumentIndex
 from careledger.anchoring.sources import RECEIPT_SUFFIX
-from careledger.chain.deployment.plan import ANCHOR
+from careledger.chain.deployment.suite import ANCHOR
 from careledger.chain.indexer.reader import Index
 from careledger.chain.values import account_address
-from careledger.cli.documents.checking import open_index
+from careledger.cli.documents.indexed import open_index
 from careledger.client import CareLedger
 from careledger.contract_events import StreamExtended
 from careledger.errors import InvalidInput, ReceiptError

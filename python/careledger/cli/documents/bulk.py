@@ -7,7 +7,9 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -16,7 +18,6 @@ from careledger.anchoring import Canonicalization
 from careledger.anchoring.bulk import BulkAnchoring, ReceiptFolder, Summary, bulk_settings
 from careledger.anchoring.job import Job
 from careledger.anchoring.sources import Source, digests_in
-from careledger.chain.outbox import Outbox
 from careledger.cli.documents.files import JOB_NAME, readable
 from careledger.cli.documents.single import Request
 from careledger.cli.documents.words import DONE, NO
@@ -25,7 +26,10 @@ from careledger.cli.session import Answer
 from careledger.client import CareLedger
 from careledger.errors import InvalidInput
 
-__all__ = ["anchor_many", "bulk_answer", "lines_of", "opened_bulk"]
+if TYPE_CHECKING:
+    from careledger.anchoring.receipt_vault import ReceiptVault
+
+__all__ = ["Storage", "anchor_many", "bulk_answer", "lines_of", "opened_bulk"]
 
 OUTBOX_NAME = "outbox.db"
 WEI_PER_ETHER = 10**18
@@ -33,49 +37,76 @@ WEI_PER_ETHER = 10**18
 Report = Callable[[str, int, int | None], None]
 
 
+@dataclass(frozen=True)
+class Storage:
+    """Where a job is kept: its folder, which holds the receipts too unless there is a vault for them, and its outbox,
+    by default in the folder. `batch_size` is of one transaction."""
+
+    folder: Path
+    outbox: str
+    batch_size: int
+    vault: ReceiptVault | None = None
+
+
 def anchor_many(
-    ledger: CareLedger, sources: Iterable[Source], request: Request, receipts: Path, outbox: str, batch_size: int
+    ledger: CareLedger,
+    sources: Iterable[Source],
+    request: Request,
+    storage: Storage,
 ) -> Answer:
     """Anchors what is new among the sources. May be interrupted: the same again goes on."""
     with (
         _bars() as report,
-        opened_bulk(ledger, request, receipts, outbox, batch_size, report) as bulk,
-        readable(receipts, "receipts or folder"),
+        opened_bulk(ledger, request, storage, report) as bulk,
+        readable(storage.folder, "receipts or folder"),
     ):
         summary = bulk.run(sources)
-    return bulk_answer(summary, receipts)
+    return bulk_answer(summary, storage)
 
 
 @contextmanager
 def opened_bulk(
-    ledger: CareLedger, request: Request, receipts: Path, outbox: str, batch_size: int, report: Report
+    ledger: CareLedger,
+    request: Request,
+    storage: Storage,
+    report: Report,
 ) -> Iterator[BulkAnchoring]:
     """The job of a folder of receipts, ready to run."""
     if request.canonicalization is Canonicalization.JSON_FIELDS:
         raise InvalidInput(
             "--canonicalization", "json-fields", "is for one file at a time: each keeps a tree of its own"
         )
-    settings = bulk_settings(ledger.documents, request.terms, request.canonicalization, request.subject, request.stream)
-    with readable(receipts, "receipts"):
-        receipts.mkdir(parents=True, exist_ok=True)
-        job = Job(receipts / JOB_NAME, settings)
-    url = outbox or f"sqlite:///{receipts.resolve() / OUTBOX_NAME}"
+    from careledger.chain.outbox import Outbox  # with it comes SQLAlchemy, which a single document does not need
+
+    settings = bulk_settings(
+        ledger.documents,
+        request.terms,
+        request.canonicalization,
+        request.subject,
+        request.stream,
+        None if storage.vault is None else storage.vault.identity,
+    )
+    folder = storage.folder
+    with readable(folder, "receipts"):
+        folder.mkdir(parents=True, exist_ok=True)
+        job = Job(folder / JOB_NAME, settings)
+    url = storage.outbox or f"sqlite:///{folder.resolve() / OUTBOX_NAME}"
     with job, contextlib.closing(Outbox.open(url, ledger.connection)) as opened:
         yield BulkAnchoring(
             ledger.documents,
             job,
-            ReceiptFolder(receipts),
+            storage.vault or ReceiptFolder(folder),
             opened,
             request.terms,
             request.canonicalization,
-            batch_size,
+            storage.batch_size,
             report,
             request.subject,
             request.stream,
         )
 
 
-def bulk_answer(summary: Summary, receipts: Path) -> Answer:
+def bulk_answer(summary: Summary, storage: Storage) -> Answer:
     """Exit code 9 if a document could not be read."""
     body = {
         "anchored": summary.anchored,
@@ -84,7 +115,8 @@ def bulk_answer(summary: Summary, receipts: Path) -> Answer:
         "gas_used": summary.gas_used,
         "cost_wei": summary.cost_wei,
         "failures": summary.failures,
-        "receipts": receipts,
+        "receipts": storage.folder if storage.vault is None else None,
+        "vault": None if storage.vault is None else storage.vault.path,
     }
 
     def render(console: Console) -> None:
@@ -95,7 +127,7 @@ def bulk_answer(summary: Summary, receipts: Path) -> Answer:
                 f"; gas: {summary.gas_used:,}, {each:,.1f} a document; cost: {summary.cost_wei / WEI_PER_ETHER:f} ether"
             )
         console.print(text, soft_wrap=True)
-        console.print(f"receipts: {receipts}", soft_wrap=True)
+        console.print(f"receipts: {storage.folder if storage.vault is None else storage.vault.path}", soft_wrap=True)
         if summary.failures:
             rows = [(failure.name, failure.problem) for failure in summary.failures]
             console.print(table(f"Not anchored: {len(rows)}", ("document", "problem"), rows))

@@ -9,14 +9,12 @@ from pathlib import Path
 
 from careledger.anchoring import Receipt
 from careledger.anchoring.answers import Answer, Part, Verification, could_not_check
-from careledger.anchoring.index import DocumentIndex
 from careledger.anchoring.types import KeyStatus
-from careledger.anchoring.verification import NodeChecker, OfflineChecker
+from careledger.anchoring.verification import Directory, NodeChecker, OfflineChecker
 from careledger.chain.connection import Connection
 from careledger.chain.deployment import Deployment
-from careledger.chain.deployment.plan import ANCHOR
+from careledger.chain.deployment.suite import ANCHOR
 from careledger.chain.deployment.verify import require_code
-from careledger.chain.indexer.reader import Index
 from careledger.client import CareLedger
 from careledger.errors import (
     BytecodeMismatch,
@@ -25,16 +23,13 @@ from careledger.errors import (
     ConfigurationError,
     DeploymentChanged,
     DeploymentError,
-    IndexOfAnotherChain,
     NodeBusy,
     NodeUnreachable,
     NotAContract,
-    UnknownOrganization,
     WrongChain,
 )
-from careledger.identity.index import OrganizationIndex
 
-__all__ = ["IndexDirectory", "Node", "offline", "open_index"]
+__all__ = ["Node", "offline"]
 
 NAMES_WITHIN_BLOCKS = 50_000
 """Without an index, names are looked up in the register's events if it has no more blocks than these."""
@@ -73,10 +68,12 @@ class Node:
             return could_not_check(receipt, part, str(error))
         if not self.index:
             return self._checked(ledger, receipt, _EventNames(ledger))
+        from careledger.cli.documents.indexed import IndexDirectory, open_index  # with it comes SQLAlchemy
+
         with open_index(self.index, receipt.genesis_hash, receipt.contract) as opened:
             return self._checked(ledger, receipt, IndexDirectory(opened))
 
-    def _checked(self, ledger: CareLedger, receipt: Receipt, directory: IndexDirectory | _EventNames) -> Verification:
+    def _checked(self, ledger: CareLedger, receipt: Receipt, directory: Directory) -> Verification:
         anchors = ledger.governance.contract(ANCHOR)
         found = NodeChecker(ledger.connection, anchors, ledger.organizations, directory=directory).check(receipt)
         if found.answer not in (Answer.COULD_NOT_CHECK, Answer.UNKNOWN):
@@ -100,38 +97,6 @@ def offline(receipt: Receipt, trusted_block_hash: str, contract: str, deployment
                 f"name the {ANCHOR} that you trust there",
             ) from None
     return OfflineChecker(contract, trusted_block_hash)
-
-
-def open_index(url: str, genesis_hash: str, contract: str) -> Index:
-    """The index of a chain that has a contract. Raises IndexOfAnotherChain."""
-    opened = Index.open(url)
-    found = opened.status()
-    if found.genesis_hash != genesis_hash or contract not in found.contracts:
-        opened.close()
-        expected = f"{found.genesis_hash} with {', '.join(found.contracts)}"
-        raise IndexOfAnotherChain(url.rpartition("@")[2], expected, f"{genesis_hash} with {contract}")
-    return opened
-
-
-class IndexDirectory:
-    """Names, disputants and countersigners by an index."""
-
-    def __init__(self, index: Index) -> None:
-        view = index.at("latest")
-        self._documents = DocumentIndex(view)
-        self._organizations = OrganizationIndex(view)
-
-    def organization_name(self, organization: str) -> str | None:
-        try:
-            return self._organizations.get(organization).value.name
-        except UnknownOrganization:  # the index is behind
-            return None
-
-    def disputants(self, submitter: str, leaf: str) -> Sequence[str]:
-        return [found.value.disputant for found in self._documents.disputes(submitter, leaf)]
-
-    def countersigners(self, submitter: str, leaf: str) -> Sequence[str]:
-        return [found.value.organization for found in self._documents.countersignatures(submitter, leaf)]
 
 
 class _EventNames:

@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 from careledger.anchoring import Canonicalization, FieldTree, Receipt, digest
 from careledger.anchoring.leaf import new_salt
 from careledger.anchoring.sources import PARTIAL_SUFFIX, RECEIPT_SUFFIX
+from careledger.cli.documents.kept import leaf_in_vault, load_from_vault
 from careledger.client import CareLedger
 from careledger.errors import InvalidInput, WrongChain
 
@@ -65,7 +66,11 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def load_receipt(path: Path) -> Receipt:
-    """Raises InvalidInput for a file that cannot be read, ReceiptError for one that is no receipt."""
+    """A receipt from a file, or by `vault:LEAF` from the vault. Raises InvalidInput for a file that cannot be read,
+    VaultError for a vault, and ReceiptError for what is no receipt."""
+    leaf = leaf_in_vault(path)
+    if leaf is not None:
+        return load_from_vault(leaf)
     with readable(path, "receipt"):
         return Receipt.load(path)
 

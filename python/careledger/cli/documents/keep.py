@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,8 @@ from rich.console import Console
 
 from careledger.anchoring import Canonicalization, FieldTree, Receipt
 from careledger.anchoring.job import Job
+from careledger.anchoring.receipt_vault import RECEIPT_KIND
 from careledger.anchoring.sources import PENDING_SUFFIX
-from careledger.chain.signers.passphrase import PASSPHRASE, read_passphrase
 from careledger.cli.documents.files import (
     JOB_NAME,
     fields_path,
@@ -23,58 +24,64 @@ from careledger.cli.documents.files import (
     readable,
     write_private,
 )
+from careledger.cli.documents.kept import leaf_in_vault, opened_receipts
 from careledger.cli.documents.words import ReceiptOption, ReceiptPath
 from careledger.cli.output import Json, show
-from careledger.cli.vault import VAULT_PASSPHRASE
 from careledger.errors import InvalidInput
-from careledger.vault import Vault
 
 __all__ = ["disclose", "forget"]
 
-VAULT_KIND = "receipt"
 REMAINS = (
     "on the chain, the leaf and what was done to it: with the salt gone, nothing links it to the document any more",
     "the document itself, wherever it is: in a folder that is anchored again, it is anchored anew",
     "copies of the receipt that were handed on, and backups of this folder or the vault, until they are destroyed",
 )
+IN_A_JOB = "if it was anchored with a folder or list, name and digest in the job there: name its folder by --receipts"
 
 
 def forget(
     receipt: ReceiptPath,
     vault: Annotated[
-        Path | None, typer.Option(help="Erase it from this vault too: its entry `receipt`, named by the leaf.")
+        Path | None,
+        typer.Option(help="Erase it from this vault too: its entry `receipt`, named by the leaf.", show_default=False),
+    ] = None,
+    receipts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of a receipt in a vault, anchored with a folder or list: the folder of its job, to erase it there.",
+            show_default=False,
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Erase the link between a document and its anchor: the receipt with its salt, and what else is kept of it here.
+    """Erase the link between a document and its anchor: the receipt with its salt, and what is kept of it here.
 
     It cannot be undone: nobody can show by this receipt's folder any more that the document was anchored.
     """
-    found = load_receipt(receipt)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise InvalidInput("--yes", "", "not given, and there is no terminal to ask at; nothing was erased")
-        typer.confirm(f"Erase {receipt} and what links its document to the chain, for good?", abort=True, err=True)
+    leaf = leaf_in_vault(receipt)
     with contextlib.ExitStack() as stack:
-        opened = None
-        if vault is not None:  # first of all: with a wrong passphrase nothing is erased
-            passphrase = read_passphrase(VAULT_PASSPHRASE, PASSPHRASE, prompt="Vault passphrase")
-            opened = stack.enter_context(Vault.open(vault, passphrase))
-        erased = _forget_in_job(receipt, found)
-        if opened is not None and opened.forget(VAULT_KIND, found.leaf):
-            erased.append(f"{VAULT_KIND} {found.leaf} in {vault}")
+        kept = None
+        if leaf is not None or vault is not None:  # first of all: with a wrong passphrase nothing is erased
+            kept = stack.enter_context(opened_receipts(vault))
+        found = load_receipt(receipt) if kept is None or leaf is None else kept.get(leaf)
+        _confirm(receipt, yes)
+        folders = receipt.resolve().parents if leaf is None else [] if receipts is None else [receipts]
+        erased = _forget_in_job(folders, found)
+        if kept is not None and kept.forget(found.leaf):
+            erased.append(f"{RECEIPT_KIND} {found.leaf} in {kept.path}")
     for path in (fields_path(receipt), receipt.with_name(receipt.name + PENDING_SUFFIX), receipt):
         with readable(path):
             if path.exists():
                 path.unlink()
                 erased.append(str(path))
-    body = {"leaf": found.leaf, "submitter": found.submitter, "erased": erased, "remains": list(REMAINS)}
+    remains = [*REMAINS, IN_A_JOB] if leaf is not None and receipts is None else REMAINS
+    body = {"leaf": found.leaf, "submitter": found.submitter, "erased": erased, "remains": list(remains)}
 
     def render(console: Console) -> None:
         for line in erased:
             console.print(f"erased: {line}", soft_wrap=True)
-        for line in REMAINS:
+        for line in remains:
             console.print(f"remains: {line}", soft_wrap=True)
 
     show(body, as_json, render)
@@ -127,9 +134,17 @@ def disclose(
     show(body, as_json, render)
 
 
-def _forget_in_job(path: Path, receipt: Receipt) -> list[str]:
-    """Takes the document out of the job whose receipts folder it is in, if it is in one."""
-    for folder in path.resolve().parents:
+def _confirm(receipt: Path, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InvalidInput("--yes", "", "not given, and there is no terminal to ask at; nothing was erased")
+    typer.confirm(f"Erase {receipt} and what links its document to the chain, for good?", abort=True, err=True)
+
+
+def _forget_in_job(folders: Iterable[Path], receipt: Receipt) -> list[str]:
+    """Takes the document out of the job in the first of the folders that has one."""
+    for folder in folders:
         job = folder / JOB_NAME
         if job.is_file():
             with Job(job, {}) as opened:

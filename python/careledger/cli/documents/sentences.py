@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from careledger.anchoring import Receipt
-from careledger.anchoring.answers import Answer, Doubt, Verification
+from careledger.anchoring.answers import Actor, Answer, Doubt, Verification
 from careledger.anchoring.types import KeyStatus
 from careledger.cli.documents.words import DONE, NO, kebab
 from careledger.cli.words import time_text
@@ -55,6 +55,7 @@ def render(console: Console, file: str, receipt: Receipt, found: Verification, k
     elif found.answer is not Answer.COULD_NOT_CHECK:
         lines += _who(found, key_now)
     lines += [f"beware: {_doubt(doubt, found)}" for doubt in found.doubts if found.as_of is not None]
+    lines += _acts(found)
     lines += [f"{one.field}: the receipt says {one.receipt}, the chain {one.chain}" for one in found.differences]
     for raised in found.listed_disputes:
         state = "withdrawn" if raised.dispute.withdrawn_at else "answered" if raised.dispute.replied_at else "open"
@@ -66,6 +67,27 @@ def render(console: Console, file: str, receipt: Receipt, found: Verification, k
         lines.append(f"countersigned by {given.organization}, {time_text(signed.signed_at)}{state}")
     for line in lines:
         console.print(f"  {line}", soft_wrap=True)
+
+
+def _acts(found: Verification) -> list[str]:
+    """Who took it out of force, and what is to be thought of that key."""
+    lines = []
+    if found.revocation is not None:
+        lines += _act("revoked", "revocation", found.revocation.by, found)
+    if found.succession is not None or found.answer is Answer.SUPERSEDED:
+        lines += _act("amended", "amendment", None if found.succession is None else found.succession.by, found)
+    return lines
+
+
+def _act(done: str, name: str, by: Actor | None, found: Verification) -> list[str]:
+    if by is None:
+        why = "a state proof does not tell" if found.who.key_status is None else "was not found in the node's logs"
+        return [f"by which key it was {done}, {why}: so neither, whether that key is reported as compromised"]
+    lines = [f"{done} by {by.key}: {kebab(by.key_status)} then"]
+    if by.compromised:
+        reported = f"it was reported {time_text(by.reported_at)}"
+        lines.append(f"beware: that key is reported as compromised, and the report covers this {name}; {reported}")
+    return lines
 
 
 def _doubt(doubt: Doubt, found: Verification) -> str:

@@ -6,15 +6,19 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from careledger.anchoring import Canonicalization, FieldTree, Fingerprint, Receipt, Terms, digest
 from careledger.anchoring.bulk import keep_former
 from careledger.anchoring.leaf import new_salt
 from careledger.anchoring.sources import PENDING_SUFFIX, RECEIPT_SUFFIX, check_name
 from careledger.cli.documents.files import fields_path, kept_tree, load_receipt, readable, write_private
+from careledger.cli.documents.kept import path_in_vault
 from careledger.client import CareLedger
 from careledger.errors import CareLedgerError, InvalidInput
+
+if TYPE_CHECKING:
+    from careledger.anchoring.receipt_vault import ReceiptVault
 
 __all__ = ["Anchored", "Request", "anchor_one"]
 
@@ -48,15 +52,17 @@ def anchor_one(
     source: Path | bytes,
     request: Request,
     folder: Path,
+    vault: ReceiptVault | None = None,
     act: Act | None = None,
     amended: Receipt | None = None,
 ) -> Anchored:
-    """Anchors a file, or bytes, and writes its receipt into a folder: named for the file, for bytes by the leaf.
+    """Anchors a file, or bytes, and writes its receipt into a folder: named for the file, for bytes by the leaf. With
+    a vault, the receipt goes there, and only what is needed to go on after a kill is in the folder meanwhile.
 
     `act` sends, by default what `Documents.anchor` does; `amended` is the receipt of the document that this one
     supersedes, which may stand where the new one goes. Raises InvalidInput if another receipt stands there.
     """
-    one = _One(ledger, source, request, folder)
+    one = _One(ledger, source, request, folder, vault)
     path = one.path
     if path is not None and path.exists():
         held = load_receipt(path)
@@ -68,6 +74,12 @@ def anchor_one(
         else:
             one.require_same(held, path)
             return Anchored(held, path, known=True)
+    if vault is not None:
+        kept = one.kept_in(vault)
+        if kept is not None and amended is not None and kept.leaf == amended.leaf:
+            raise InvalidInput("file", str(source), "is the document itself, as it is in the receipt: change it first")
+        if kept is not None:
+            return Anchored(kept, path_in_vault(kept.leaf), known=True)
     fingerprint, pending = one.pending()
     if act is None:
         receipt = ledger.documents.anchor(fingerprint, request.terms.expiry, request.stream)
@@ -77,7 +89,14 @@ def anchor_one(
 
 
 class _One:
-    def __init__(self, ledger: CareLedger, source: Path | bytes, request: Request, folder: Path) -> None:
+    def __init__(
+        self, ledger: CareLedger, source: Path | bytes, request: Request, folder: Path, vault: ReceiptVault | None
+    ) -> None:
+        if vault is not None and request.canonicalization is Canonicalization.JSON_FIELDS:
+            raise InvalidInput(
+                "--vault", str(vault.path), "is not for json-fields: its tree of fields is kept as a file"
+            )
+        self._vault = vault
         self._request = request
         self._folder = folder
         self._organization = ledger.documents.organization()
@@ -106,7 +125,7 @@ class _One:
     def require_same(self, held: Receipt, path: Path) -> None:
         """Raises InvalidInput unless a receipt is of this document, on this chain, and says the same of it."""
         way_out = "name another folder by --receipts, or move it away"
-        if any(getattr(held, name) != value for name, value in self._place.items()):
+        if not self._is_here(held):
             raise InvalidInput("receipt", str(path), f"is there already, of another chain or contract: {way_out}")
         if not self.is_of(held, path):
             raise InvalidInput(
@@ -114,12 +133,23 @@ class _One:
                 str(path),
                 f"is of other content: `careledger amend {path} FILE` makes this its successor; or {way_out}",
             )
-        asked = self._request
-        stated = (held.organization, held.kind, held.expiry, held.subject, held.stream)
-        if stated != (self._organization, asked.terms.kind, asked.terms.expiry, asked.subject, asked.stream):
+        if not self._is_as_asked(held):
             raise InvalidInput(
                 "receipt", str(path), f"is there already, of another organization, kind, expiry or stream: {way_out}"
             )
+
+    def kept_in(self, vault: ReceiptVault) -> Receipt | None:
+        """The receipt in a vault that is of this document, on this chain, and says the same of it. What a run that was
+        stopped has left of it in the folder is removed."""
+        asked = self._request.canonicalization
+        for held in vault.of_document(lambda found: self._digest if found is asked else b""):
+            if self._is_here(held) and self._is_as_asked(held):
+                for path in self._pending_files():
+                    left = self._kept(path)
+                    if left is not None and left.leaf == held.leaf:
+                        path.unlink()
+                return held
+        return None
 
     def pending(self) -> tuple[Fingerprint, Path]:
         """The fingerprint, and the file where its salt is kept until there is a receipt: that of a run that was
@@ -137,6 +167,10 @@ class _One:
         return fingerprint, path
 
     def store(self, receipt: Receipt, pending: Path) -> Anchored:
+        if self._vault is not None:
+            self._vault.put([("", receipt)])
+            pending.unlink(missing_ok=True)
+            return Anchored(receipt, path_in_vault(receipt.leaf))
         path = pending.with_name(pending.name.removesuffix(PENDING_SUFFIX))
         with readable(path, "receipt"):
             former = keep_former(path, receipt.leaf)
@@ -147,6 +181,14 @@ class _One:
         write_private(path, receipt.dump())
         pending.unlink(missing_ok=True)
         return Anchored(receipt, path, former=former)
+
+    def _is_here(self, held: Receipt) -> bool:
+        return all(getattr(held, name) == value for name, value in self._place.items())
+
+    def _is_as_asked(self, held: Receipt) -> bool:
+        asked = self._request
+        stated = (held.organization, held.kind, held.expiry, held.subject, held.stream)
+        return stated == (self._organization, asked.terms.kind, asked.terms.expiry, asked.subject, asked.stream)
 
     def _pending_files(self) -> Iterator[Path]:
         if self.path is not None:

@@ -22,6 +22,7 @@ from careledger.cli.documents.files import (
     receipt_here,
     write_private,
 )
+from careledger.cli.documents.kept import leaf_in_vault, load_from_vault, path_in_vault, receipt_of_document
 from careledger.cli.documents.sentences import exit_code, render
 from careledger.cli.documents.words import ReceiptOption, ReceiptPath, parse_hash
 from careledger.cli.output import Json, show
@@ -47,6 +48,10 @@ TAGS = ("latest", "safe", "finalized")
 def verify_document(
     file: Annotated[str, typer.Argument(help="The document, or - for standard input.", metavar="FILE")],
     receipt: ReceiptOption = None,
+    vault: Annotated[
+        Path | None,
+        typer.Option(help="Find the document's receipt in this vault, by its content.", show_default=False),
+    ] = None,
     offline_only: Annotated[
         bool, typer.Option("--offline", help="Ask no node: use the state proof that `careledger prove` added.")
     ] = False,
@@ -80,12 +85,9 @@ def verify_document(
 
     Exit code 0: in force, also if disputed, and anchored by an organization's key that could be relied on (with
     --offline that is not checked); 9: unknown, expired, superseded, revoked, altered, or not to be relied on; 4: could
-    not be checked, which says nothing about the document.
+    not be checked, which says nothing about the document. A pack of medicine is verified by `careledger unit verify`.
     """
-    path = find_receipt(Path(file), receipt) if file != STANDARD_INPUT or receipt is not None else None
-    if path is None:
-        raise InvalidInput("--receipt", "", "not given: a document on standard input has none beside it")
-    found = load_receipt(path)
+    path, found = _receipt(file, receipt, vault)
     checker: Any
     if offline_only:
         if not trusted_block_hash:
@@ -130,6 +132,8 @@ def prove(
     if isinstance(number, int) and number < found.block_number:
         raise InvalidInput("--block", block, f"is before block {found.block_number}, in which it was anchored")
     proof = StateProof.fetch(ledger.connection.rpc(), found.contract, found.slots, number)
+    if output is None and leaf_in_vault(receipt) is not None:
+        raise InvalidInput("--output", "", "not given: what is in a vault is never written over; name a file")
     place = output or receipt
     write_private(place, found.with_state_proof(proof).dump())
     body = {
@@ -145,6 +149,21 @@ def prove(
         console.print("  whoever verifies must know from elsewhere that the block has this hash")
 
     return Answer(body, said)
+
+
+def _receipt(file: str, given: Path | None, vault: Path | None) -> tuple[Path, Receipt]:
+    """The document's receipt, and what names it."""
+    if given is None and file == STANDARD_INPUT:
+        raise InvalidInput("--receipt", "", "not given: a document on standard input has none beside it")
+    if vault is not None:
+        leaf = None if given is None else leaf_in_vault(given)
+        if given is not None and leaf is None:
+            raise InvalidInput("--vault", str(vault), "goes with no receipt, or with one as vault:LEAF")
+        with readable(Path(file)):
+            found = receipt_of_document(Path(file), vault) if leaf is None else load_from_vault(leaf, vault)
+        return path_in_vault(found.leaf), found
+    path = find_receipt(Path(file), given)
+    return path, load_receipt(path)
 
 
 def _verified(file: str, path: Path, receipt: Receipt, checker: Any) -> Verification:

@@ -49,12 +49,12 @@ def _names(kind: type[IntEnum], first: int) -> str:
     return ", ".join(kebab(member) for member in kind if member >= first)
 
 
-ReceiptPath = Annotated[Path, typer.Argument(help="The document's receipt.", metavar="RECEIPT")]
+ReceiptPath = Annotated[Path, typer.Argument(help="The document's receipt: a file, or vault:LEAF.", metavar="RECEIPT")]
 ReceiptOption = Annotated[
     Path | None,
     typer.Option(
         "--receipt",
-        help="The document's receipt; by default FILE.receipt.json, or the one among its folder's receipts.",
+        help="The document's receipt: a file, or vault:LEAF. Default: FILE.receipt.json, or that in FOLDER.receipts.",
         show_default=False,
     ),
 ]

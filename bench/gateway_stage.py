@@ -1,0 +1,212 @@
+"""A gateway as its operator starts it: processes of `careledger gateway`, a node with a block a second, PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from careledger.chain.development import Node
+from careledger.chain.rpc import HttpRpc
+from careledger.gateway.access import SCOPES
+from careledger.gateway.access.tokens import ASSERTION_TYPE
+from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from bench.databases import postgres
+
+__all__ = ["BLOCK_SECONDS", "Gateway", "Process", "Stand", "constant_app", "free_port", "serving", "stand"]
+
+BLOCK_SECONDS = 1
+CLIENT = "load"
+TOKEN_SECONDS = 3_600
+START_SECONDS = 120
+STOP_SECONDS = 60
+UNLIMITED = "100000000/minute"
+NODE_OPTIONS = ("--prune-history", "300", "--no-request-size-limit")
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+class Stand:
+    """A node that can be restarted with its state, and the settings of a gateway on it."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], state: str) -> None:
+        self.folder = folder
+        self.node = self._node(None, state)
+        self.settings = {**settings, "rpc": self.node.url}
+
+    def _node(self, port: int | None, state: str) -> Node:
+        """It has the state before it has its port: nobody ever sees another chain there."""
+        file = self.folder / "node-state.json"
+        file.write_bytes(gzip.decompress(bytes.fromhex(state.removeprefix("0x"))))
+        return Node(port=port, block_time_seconds=BLOCK_SECONDS, options=(*NODE_OPTIONS, "--load-state", str(file)))
+
+    def restart_node(self, away_seconds: float) -> None:
+        """With its blocks, without its pool, at the same address."""
+        rpc = HttpRpc(self.node.url)
+        rpc.call("evm_setIntervalMining", 0)
+        state = rpc.call("anvil_dumpState")
+        self.node.stop()
+        time.sleep(away_seconds)
+        self.node = self._node(self.node.port, state)
+
+
+@contextmanager
+def stand() -> Iterator[Stand]:
+    """A fresh suite with one organization, and a database."""
+    with tempfile.TemporaryDirectory(prefix="careledger-bench-") as name, postgres() as database:
+        folder = Path(name)
+        with local_settings(folder) as settings:
+            state = HttpRpc(settings["rpc"]).call("anvil_dumpState")
+        found = Stand(folder, {**settings, "database": database}, state)
+        try:
+            yield found
+        finally:
+            found.node.stop()
+
+
+class Process:
+    """A server in processes of its own. Its lines go into a file."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], port: int, log: Path, probe: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = command
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CARELEDGER_")},
+            **environment,
+        }
+        self._log = log
+        self._probe = probe
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+
+    def await_ready(self, processes: int) -> None:
+        """Until it answers in so many processes. Raises RuntimeError if it ends or does not come up."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the server is not up: {self._log.read_text()[-2_000:]}")
+            with contextlib.suppress(requests.RequestException):
+                ready = requests.get(self.url + self._probe, headers={"Connection": "close"}, timeout=30).status_code
+                if ready < 500 and len(self.answering()) == processes:
+                    return
+            time.sleep(0.1)
+
+    def answering(self) -> list[int]:
+        """Ids of the processes that answer: the children, if there are any."""
+        found = []
+        for child in _descendants(self._process.pid):
+            with contextlib.suppress(OSError):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(child)
+        return sorted(found) or [self._process.pid]
+
+    def kill(self, process_id: int) -> None:
+        """Kills one that answers by SIGKILL. Its supervisor replaces it; without one it is started again here."""
+        os.kill(process_id, signal.SIGKILL)
+        if process_id == self._process.pid:
+            self._process.wait()
+            self._process = self._started()
+
+    def revive(self) -> bool:
+        """Starts it again if it has ended; whether it had."""
+        if self._process.poll() is None:
+            return False
+        self._process = self._started()
+        return True
+
+    def stop(self) -> None:
+        """As Ctrl-C does, and if that does not end it, by SIGKILL."""
+        below = _descendants(self._process.pid)
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            for one in [self._process.pid, *below]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+            self._process.wait()
+
+
+class Gateway(Process):
+    """`careledger gateway` with a client that may do everything."""
+
+    def __init__(self, on: Stand, workers: int, **settings: str) -> None:
+        port = free_port()
+        self._key = ECKey.generate_key("P-384", private=True)
+        self._key.ensure_kid()
+        public = {"keys": [self._key.as_dict(private=False)]}
+        client = {"client_id": CLIENT, "organization": LOCAL_ORGANIZATION, "scopes": sorted(SCOPES), "jwks": public}
+        clients = on.folder / f"clients-{port}.yaml"
+        clients.write_text(json.dumps({"clients": [client]}))
+        given = {**on.settings, "clients": str(clients), "public_url": f"http://127.0.0.1:{port}"}
+        given |= {"rate_limit": UNLIMITED, "token_seconds": str(TOKEN_SECONDS), **settings}
+        environment = {f"CARELEDGER_{name.upper()}": value for name, value in given.items()}
+        command = [sys.executable, "-m", "careledger", "gateway", "--workers", str(workers), "--port", str(port)]
+        super().__init__(command, environment, port, on.folder / f"gateway-{port}.log", "/health")
+
+    def token(self, scope: str) -> str:
+        """An access token for an hour. Raises requests.HTTPError."""
+        claims = {"iss": CLIENT, "sub": CLIENT, "aud": f"{self.url}/token", "jti": uuid.uuid4().hex}
+        stated = {**claims, "exp": int(time.time()) + 200}
+        header = {"alg": "ES384", "kid": self._key.kid}
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": jwt.encode(header, stated, self._key, algorithms=["ES384"]),
+            "scope": scope,
+        }
+        answer = requests.post(f"{self.url}/token", data=form, timeout=START_SECONDS)
+        answer.raise_for_status()
+        found: str = answer.json()["access_token"]
+        return found
+
+
+@contextmanager
+def serving(process: Process, processes: int) -> Iterator[None]:
+    """A server that answers in so many processes, until the context ends."""
+    try:
+        process.await_ready(processes)
+        yield
+    finally:
+        process.stop()
+
+
+def constant_app(workers: int, log: Path) -> Process:
+    """The bare application of `bench.peers.constant_app`, served the same way."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bench.peers.constant_app:app", "--port", str(port)]
+    command += ["--workers", str(workers), "--no-access-log", "--log-level", "warning"]
+    return Process(command, {}, port, log, "/")
+
+
+def _descendants(process_id: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{process_id}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found

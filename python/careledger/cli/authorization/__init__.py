@@ -1,0 +1,1 @@
+"""The provider's commands: requests for authorization, and claims."""

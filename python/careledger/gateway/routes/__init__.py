@@ -1,0 +1,56 @@
+"""One router per resource, and what performs its jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from careledger.gateway.fhir_claims import SUBMIT, submitting
+from careledger.gateway.jobs import Handler
+from careledger.gateway.routes import (
+    console,
+    documents,
+    epcis,
+    fhir,
+    health,
+    history,
+    jobs,
+    organizations,
+    recalls,
+    reports,
+    reviews,
+    session,
+    token,
+    units,
+)
+from careledger.gateway.services import Services
+
+__all__ = ["ROUTERS", "handlers"]
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    token.router,
+    session.router,
+    jobs.router,
+    documents.router,
+    fhir.router,
+    epcis.router,
+    units.router,
+    recalls.router,
+    history.router,
+    organizations.router,
+    console.router,
+    reviews.router,
+    reports.router,
+)
+
+
+def handlers(services: Services) -> dict[str, Handler]:
+    """What performs the jobs, by their kind."""
+    return {
+        documents.ANCHOR: documents.anchoring(services),
+        SUBMIT: submitting(services),
+        **epcis.capturing_handlers(services),
+        recalls.RECALL: recalls.recalling(services),
+        reviews.REVIEW: reviews.reviewing(services),
+        reviews.OVERDUE: reviews.marking(services),
+    }

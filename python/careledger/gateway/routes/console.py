@@ -1,0 +1,78 @@
+"""The console: pages for people, in English and Chinese. What they show, they ask the HTTP API for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, Header, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from careledger.errors import ChainError
+from careledger.gateway.deps import OpenServices
+from careledger.gateway.problems import responses
+from careledger.gateway.web import LANGUAGES, PAGES, TAG, Page, language_of, render, static_file
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+class Chain(BaseModel):
+    """The chain that this gateway follows. Without an answer of its node, block and time are null."""
+
+    chain_id: int
+    block_number: int | None
+    block_time: int | None = Field(description="Unix seconds.")
+
+
+@router.get("/chain", tags=["operation"], responses=responses(429))
+def chain(services: OpenServices) -> Chain:
+    """The chain, and its newest block."""
+    connection = services.connection
+    try:
+        number, time = connection.block_number(), connection.block_time()
+    except ChainError:
+        return Chain(chain_id=connection.chain_id, block_number=None, block_time=None)
+    return Chain(chain_id=connection.chain_id, block_number=number, block_time=time)
+
+
+@router.get("/static/{version}/{name}", include_in_schema=False)
+def static(version: str, name: str) -> Response:
+    """A style, a script or a picture of the pages."""
+    return static_file(version, name)
+
+
+def _shown(page: Page, language: str) -> Callable[[Request], Response]:
+    def show(request: Request) -> Response:
+        return render(request, page.name, language, page=page)
+
+    return show
+
+
+def _redirected(path: str) -> Callable[..., Response]:
+    def redirect(
+        lang: Annotated[str | None, Cookie()] = None, accept_language: Annotated[str, Header()] = ""
+    ) -> Response:
+        found = f"/{language_of(lang, accept_language)}{path}"
+        return RedirectResponse(found, 307, {"Vary": "Accept-Language, Cookie"})
+
+    return redirect
+
+
+def _moved(path: str) -> Callable[[], Response]:
+    return lambda: RedirectResponse(path, 307)
+
+
+def _add(path: str, endpoint: Callable[..., Response]) -> None:
+    router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False, tags=[TAG])
+
+
+_add("/", _redirected(PAGES[0].path))
+for _page in PAGES:
+    _add(_page.path, _redirected(_page.path))
+for _language in LANGUAGES:
+    _add(f"/{_language}", _moved(f"/{_language}{PAGES[0].path}"))
+    for _page in PAGES:
+        _add(f"/{_language}{_page.path}", _shown(_page, _language))

@@ -1,0 +1,239 @@
+"""Packs in hand: verified and traced by what a scanner reads. A code comes in the body: no serial is in a URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from careledger.anchoring.stamps import in_words
+from careledger.chain.indexer.reader import View
+from careledger.cli.supply.checking import check
+from careledger.cli.supply.words import Names, kept_sscc, pack_in
+from careledger.gateway.deps import OpenServices, allowed
+from careledger.gateway.etags import MinBlock
+from careledger.gateway.indexed import AsOf
+from careledger.gateway.problems import Refused, responses
+from careledger.serialization.index import SerializationIndex
+from careledger.serialization.index_entries import TraceEntry, UnitLocation, WindowEntry
+from careledger.serialization.lot_book import LotBook
+
+__all__ = ["router"]
+
+router = APIRouter(
+    prefix="/units",
+    tags=["units"],
+    dependencies=[allowed("units.read")],
+    responses=responses(401, 403, 413, 422, 429, 503),
+)
+
+CODE_CHARACTERS = 2_000
+
+
+class Scan(BaseModel):
+    """What a scanner read, or a person typed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(
+        min_length=1,
+        max_length=CODE_CHARACTERS,
+        description="GS1 element string, bracketed line, GS1 Digital Link, or a code of the NMPA.",
+    )
+
+
+class BarcodeFinding(BaseModel):
+    """A fault of the code that was read all the same. `likelier` is what it would say without the fault."""
+
+    fault: str = Field(description="By its name, such as LOST_SEPARATOR.")
+    problem: str
+    likelier: str | None
+
+
+class Verified(BaseModel):
+    """What a verification says. `finding` is one of the contract's, or NOT_KNOWN_HERE; never a bare yes or no."""
+
+    verified: bool = Field(description="Genuine, in supply, and may be dispensed by its holder.")
+    finding: str
+    problem: str | None = Field(description="Why the book of this organization does not know the pack.")
+    likelier_cause: str | None = Field(description="Of what is not verified, in words.")
+    barcode: list[BarcodeFinding]
+    product: str | None = None
+    lot_number: str | None = None
+    lot: str | None = Field(default=None, description="Its id on the chain, as that of `container` and `holder`.")
+    container: str | None = None
+    holder: str | None = None
+    holder_name: str | None = None
+    expires: str | None = Field(default=None, description="Last day of use.")
+    recall_class: str | None = None
+    recall_reason: str | None = None
+    status: str | None = None
+    suspect: bool | None = None
+    excursion: bool | None = Field(default=None, description="Its cold chain was broken.")
+    as_of_block: int
+    as_of_time: int = Field(description="Unix seconds.")
+
+
+class Window(BaseModel):
+    """Temperatures of a container over a time. Times are Unix seconds, temperatures hundredths of a degree Celsius."""
+
+    container: str
+    device: str
+    window_start: int
+    window_end: int
+    lowest_centidegrees: int
+    highest_centidegrees: int
+    mean_centidegrees: int
+    excursion: bool
+
+
+class TraceStep(BaseModel):
+    """One act in the life of a pack. `event` is what the chain says of it."""
+
+    act: str
+    organization: str | None
+    name: str | None
+    container: str | None
+    sscc: str | None = Field(description="The container's, if this organization's book knows it.")
+    time: int = Field(description="Unix seconds.")
+    block_number: int
+    transaction_hash: str
+    event: dict[str, Any]
+
+
+class Location(BaseModel):
+    """Where a pack is, and what holds of it. `containers` from the innermost to the outermost."""
+
+    lot: str
+    containers: list[str]
+    holder: str | None
+    holder_name: str | None
+    state: str
+    receiver: str | None
+    status: str
+    suspect: bool
+    excursion: bool
+    recall_class: str
+    finding: str
+
+
+class Trace(BaseModel):
+    """The custody timeline of a pack."""
+
+    location: Location
+    steps: list[TraceStep]
+    windows: list[Window] = Field(description="Of the containers that it was in, oldest first.")
+    as_of: AsOf
+
+
+@router.post("/verify")
+def verify(services: OpenServices, body: Scan) -> Verified:
+    """What holds of a pack now, as of one block, and of what is not verified the likelier cause.
+
+    A code that cannot be read is 422 with `fault` and `likelier`, and says nothing about the pack.
+    """
+    pack_in(body.code)
+    names = Names(services.ledger)
+    with services.goods.stock() as stock:
+        block = services.connection.block_number()
+        now = services.connection.block_time(block)
+        checked = check(stock, body.code, block)
+    found: dict[str, Any] = {}
+    if checked.verification is not None:
+        of, answer = checked.verification.found, checked.verification.answer
+        told = checked.body(names)
+        found = {name: told[name] for name in ("lot", "container", "holder", "expires", "suspect", "excursion")}
+        found |= {
+            "holder_name": None if told["holder"] is None else told["holder_name"],
+            "product": of.lot.product,
+            "lot_number": of.lot.lot_number,
+            "recall_class": answer.recall_class.name,
+            "recall_reason": answer.recall_reason.name,
+            "status": answer.state.status.name,
+        }
+    return Verified(
+        verified=checked.verified,
+        finding=checked.finding,
+        problem=checked.problem or None,
+        likelier_cause=checked.likelier_cause or None,
+        barcode=[
+            BarcodeFinding(fault=one.fault.name, problem=one.problem, likelier=one.likelier) for one in checked.findings
+        ],
+        **found,
+        as_of_block=block,
+        as_of_time=now,
+    )
+
+
+@router.post("/trace", responses=responses(404, 412))
+def trace(services: OpenServices, body: Scan, min_block: MinBlock = 0) -> Trace:
+    """Everything that happened to a pack: to its lot, to each container while it was in it, and to itself. 404 for one
+    that this organization's book does not know."""
+    pack, _ = pack_in(body.code)
+    supply = services.supply
+    names = Names(services.ledger)
+    with services.goods.stock() as stock:
+        unit = stock.find(pack).unit
+
+    def ask(view: View) -> tuple[UnitLocation | None, list[TraceEntry], list[WindowEntry]]:
+        index = SerializationIndex(view, supply.operator)
+        entries = index.trace(unit.lot, unit.index)
+        containers = dict.fromkeys(entry.container for entry in entries if entry.container is not None)
+        windows = [one.value for container in containers for one in index.windows(container)]
+        return index.where_is(unit.lot, unit.index), entries, windows
+
+    (location, entries, windows), as_of = services.index.read(ask, min_block, supply.lots.address)
+    if location is None:
+        raise Refused(404, "Unknown unit", "the chain has no such number of its lot")
+    with services.goods.stock() as stock:
+        steps = [_step(entry, stock.book, names) for entry in entries]
+    return Trace(
+        location=_location(location, names),
+        steps=steps,
+        windows=[_window(one) for one in sorted(windows, key=lambda one: (one.window_start, one.container))],
+        as_of=as_of,
+    )
+
+
+def _step(entry: TraceEntry, book: LotBook, names: Names) -> TraceStep:
+    return TraceStep(
+        act=entry.act,
+        organization=entry.organization,
+        name=None if entry.organization is None else names.of(entry.organization),
+        container=entry.container,
+        sscc=None if entry.container is None else kept_sscc(book, entry.container),
+        time=entry.at.time,
+        block_number=entry.at.block_number,
+        transaction_hash=entry.at.transaction_hash,
+        event=in_words(entry.event),
+    )
+
+
+def _location(found: UnitLocation, names: Names) -> Location:
+    return Location(
+        lot=found.lot,
+        containers=list(found.containers),
+        holder=found.holder,
+        holder_name=None if found.holder is None else names.of(found.holder),
+        state=found.state.name,
+        receiver=found.receiver,
+        status=found.status.name,
+        suspect=found.suspect,
+        excursion=found.excursion,
+        recall_class=found.recall_class.name,
+        finding=found.finding.name,
+    )
+
+
+def _window(found: WindowEntry) -> Window:
+    return Window(
+        container=found.container,
+        device=found.device,
+        window_start=found.window_start,
+        window_end=found.window_end,
+        lowest_centidegrees=found.lowest,
+        highest_centidegrees=found.highest,
+        mean_centidegrees=found.mean,
+        excursion=found.excursion,
+    )

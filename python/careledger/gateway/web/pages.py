@@ -1,0 +1,136 @@
+"""Pages out of templates, the static files they name, and errors as pages for those who ask for HTML."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from careledger.errors import CareLedgerError
+from careledger.gateway.problems import Refused
+from careledger.gateway.services import Services
+from careledger.gateway.web.words import COOKIE, LANGUAGES, Words, language_of, words
+
+__all__ = ["PAGES", "TAG", "Page", "install_error_pages", "render", "static_file"]
+
+TAG = "console"
+"""Of the routes whose errors are pages."""
+
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the console: its address after the language, its template, and the groups of words that its script
+    says."""
+
+    path: str
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+PAGES = (Page("/verify", "verify", ("site", "files", "verify", "answers", "doubts", "parts", "reasons")),)
+"""In the order of the navigation."""
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("careledger.gateway.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+
+
+@cache
+def _static() -> tuple[str, dict[str, bytes]]:
+    """The static files by name, and a word that changes with any of them: it is in their address, so that browsers
+    may keep them."""
+    folder = resources.files(__package__).joinpath("static")
+    files = {one.name: one.read_bytes() for one in sorted(folder.iterdir(), key=lambda one: one.name)}
+    together = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items()))
+    return together.hexdigest()[:16], files
+
+
+def static_file(version: str, name: str) -> Response:
+    """A static file of this version. Raises HTTPException, status 404."""
+    current, files = _static()
+    if version != current or name not in files:
+        raise HTTPException(404)
+    suffix = name[name.rfind(".") :]
+    kind = TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")
+    return Response(files[name], media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+def render(
+    request: Request, template: str, language: str, *, page: Page | None = None, status: int = 200, **values: Any
+) -> Response:
+    """A page, in a language that is remembered for the next visit."""
+    services: Services = request.app.state.services
+    say = words(language)
+    other = next(one for one in LANGUAGES if one != language)
+    html = (
+        _templates()
+        .get_template(f"{template}.html")
+        .render(
+            say=say,
+            language=language,
+            other=other,
+            pages=PAGES,
+            page=page,
+            there=f"/{other}{page.path}" if page else f"/{other}/verify",
+            static=f"/static/{_static()[0]}",
+            organization=services.settings.organization,
+            organization_id=services.organization,
+            chain=services.connection.chain_id,
+            texts=_texts(say, page),
+            **values,
+        )
+    )
+    response = HTMLResponse(html, status)
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
+    if page is not None and request.cookies.get(COOKIE) != language:
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, language, 365 * 86_400, httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+def install_error_pages(app: FastAPI) -> None:
+    """Has an application tell its errors as pages to browsers: where there is no route, and on the console's own. All
+    other errors stay as they are."""
+    for kind in (HTTPException, RequestValidationError, CareLedgerError, Refused, Exception):
+        app.add_exception_handler(kind, _paged(app.exception_handlers[kind]))
+
+
+def _paged(handler: Callable[..., Any]) -> Callable[[Request, Exception], Response]:
+    def answer(request: Request, error: Exception) -> Response:
+        found: Response = handler(request, error)
+        if not _is_for_people(request):
+            return found
+        path = request.url.path.split("/")
+        in_path = path[1] if path[1] in LANGUAGES else None
+        language = in_path or language_of(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
+        request_id = getattr(request.state, "request_id", "")
+        return render(request, "error", language, status=found.status_code, number=found.status_code, id=request_id)
+
+    return answer
+
+
+def _is_for_people(request: Request) -> bool:
+    if request.method not in {"GET", "HEAD"} or "text/html" not in request.headers.get("accept", ""):
+        return False
+    route = request.scope.get("route")
+    return route is None or TAG in getattr(route, "tags", ())
+
+
+def _texts(say: Words, page: Page | None) -> dict[str, str]:
+    return say.of("site", *(page.groups if page else ()))
