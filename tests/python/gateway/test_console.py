@@ -3,29 +3,21 @@ phone, and with nothing that axe finds."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browser import chromium
+from browser import PHONE, SECONDS, chromium, opened, violations
 from careledger.anchoring import Receipt, RevocationReason
 from careledger.chain.development import development_signer
 from careledger.client import CareLedger
 from careledger.gateway.access import SCOPES
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
 from gateway_stage import Served, serve
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request
 
 LETTER = b"Discharge letter MARKER-7f3a: all is well."
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-}
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-SECONDS = 30_000
-"""Of waiting for the page, in milliseconds: the machine may be busy."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +40,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, gateway: Served) -> Iterator[Page]:
-    """A page of the gateway; what it says in the browser's console is an error of the test."""
-    context: BrowserContext = browser.new_context(base_url=gateway.url, viewport=DESK, locale="en-US")
-    context.set_default_timeout(SECONDS)
-    opened = context.new_page()
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    yield opened
-    context.close()
-    assert said == []
+    with opened(browser, gateway.url) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +71,6 @@ def verify(page: Page, document: Path, receipt: Path, language: str = "en") -> s
 def heading(page: Page) -> str:
     page.wait_for_selector("#result:not([hidden])")
     return page.inner_text("#result-heading").strip()
-
-
-def violations(page: Page) -> list[str]:
-    expect(page.locator("#block")).to_contain_text(re.compile("[0-9]"), timeout=SECONDS)
-    found = Axe().run(page, options=RULES)
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found.response["violations"]]
 
 
 def test_an_anchored_document_is_in_force_and_no_byte_of_it_leaves(page: Page, letter: Letter) -> None:
@@ -147,7 +125,7 @@ def test_a_person_with_a_keyboard_alone_gets_an_answer(page: Page, letter: Lette
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_axe_finds_nothing_and_a_phone_shows_it_whole(page: Page, letter: Letter, language: str, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     page.goto(f"/{language}/verify")
     assert violations(page) == []
     verify(page, letter.document, letter.receipt, language)
@@ -177,7 +155,7 @@ def test_an_outage_is_no_answer_about_the_document(browser: Browser, tmp_path: P
     try:  # the node is gone now
         with browser.new_context(base_url=served.url, locale="en-US") as context:
             context.set_default_timeout(SECONDS)
-            opened = context.new_page()
-            assert "could not" in verify(opened, kept.document, kept.receipt).lower()
+            asking = context.new_page()
+            assert "could not" in verify(asking, kept.document, kept.receipt).lower()
     finally:
         stack.__exit__(None, None, None)

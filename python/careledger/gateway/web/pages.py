@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from careledger.errors import CareLedgerError
+from careledger.errors import CareLedgerError, ChainError, DatabaseError
+from careledger.gateway.access import Principal
 from careledger.gateway.problems import Refused
 from careledger.gateway.services import Services
+from careledger.gateway.signed_in import principal_of
 from careledger.gateway.web.words import COOKIE, LANGUAGES, Words, language_of, words
 
 __all__ = ["PAGES", "TAG", "Page", "install_error_pages", "render", "static_file"]
@@ -31,16 +34,59 @@ TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the console: its address after the language, its template, and the groups of words that its script
-    says."""
+    """A page of the console.
+
+    `path` is its address after the language, `name` that of its template, and `groups` are those of the words that its
+    script says. `scope` is what a person must be allowed to see it, and `setting` what the gateway must have set:
+    without it the page is not served.
+    """
 
     path: str
     name: str
     groups: tuple[str, ...] = ()
+    scope: str | None = None
+    setting: str | None = None
+    is_in_navigation: bool = True
+
+    def is_served(self, services: Services) -> bool:
+        return self.setting is None or getattr(services.settings, self.setting) is not None
 
 
-PAGES = (Page("/verify", "verify", ("site", "files", "verify", "answers", "doubts", "parts", "reasons")),)
+PAGES = (Page("/verify", "verify", ("files", "verify", "answers", "doubts", "parts", "reasons")),)
 """In the order of the navigation."""
+
+
+SIGN_IN = "/sign-in"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who looks at a page: nobody, or a person with a session. `csrf_token` is that of the session, and `refused` says
+    why the register no longer lets its person in."""
+
+    who: Principal | None = None
+    csrf_token: str = ""
+    refused: str | None = None
+
+    def may(self, scope: str | None) -> bool:
+        return scope is None or (self.who is not None and scope in self.who.scopes)
+
+
+def _reader(request: Request, services: Services) -> Reader:
+    session_id = request.cookies.get(services.sessions.cookie.name)
+    try:
+        session = None if session_id is None else services.sessions.find(session_id)
+    except DatabaseError:
+        session = None
+    if session is None or session_id is None:
+        return Reader()
+    csrf_token = services.sessions.csrf_token(session_id)
+    try:
+        return Reader(principal_of(services, session), csrf_token)
+    except Refused as refusal:
+        return Reader(csrf_token=csrf_token, refused=refusal.detail)
+    except ChainError:
+        return Reader(csrf_token=csrf_token)
 
 
 @cache
@@ -73,8 +119,17 @@ def static_file(version: str, name: str) -> Response:
 def render(
     request: Request, template: str, language: str, *, page: Page | None = None, status: int = 200, **values: Any
 ) -> Response:
-    """A page, in a language that is remembered for the next visit."""
+    """A page, in a language that is remembered for the next visit. Who is not signed in where that is needed is sent
+    there first, and who may not see it gets a page that says so. Raises HTTPException, status 404, for one that this
+    gateway does not serve."""
     services: Services = request.app.state.services
+    if page is not None and not page.is_served(services):
+        raise HTTPException(404)
+    reader = _reader(request, services)
+    if page is not None and not reader.may(page.scope):
+        if not reader.csrf_token:
+            return RedirectResponse(f"/{language}{SIGN_IN}?{urlencode({'to': f'/{language}{page.path}'})}", 303)
+        template, status = "closed", 403
     say = words(language)
     other = next(one for one in LANGUAGES if one != language)
     html = (
@@ -84,9 +139,12 @@ def render(
             say=say,
             language=language,
             other=other,
-            pages=PAGES,
+            pages=[one for one in PAGES if one.is_in_navigation and one.is_served(services)],
             page=page,
+            reader=reader,
+            ways=services.ways_to_sign_in,
             there=f"/{other}{page.path}" if page else f"/{other}/verify",
+            sign_in=f"/{language}{SIGN_IN}?{urlencode({'to': f'/{language}{(page or PAGES[0]).path}'})}",
             static=f"/static/{_static()[0]}",
             organization=services.settings.organization,
             organization_id=services.organization,
@@ -98,6 +156,7 @@ def render(
     response = HTMLResponse(html, status)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept, Accept-Language, Cookie"
+    response.headers["Cache-Control"] = "no-store" if reader.csrf_token else "no-cache"
     if page is not None and request.cookies.get(COOKIE) != language:
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, language, 365 * 86_400, httponly=True, samesite="lax", secure=secure)

@@ -1,4 +1,4 @@
-"""What the console says, in English and Chinese, out of `words.yaml`."""
+"""What the console says, in English and Chinese, out of the files in `texts`: one for the site, one for each page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ class Words:
 @cache
 def words(language: str) -> Words:
     """The texts of a language. Raises KeyError for one that there is not."""
-    catalogue = yaml.safe_load(resources.files(__package__).joinpath("words.yaml").read_text(encoding="utf-8"))
+    catalogue: dict[str, Any] = {}
+    for file in resources.files(__package__).joinpath("texts").iterdir():
+        groups = yaml.safe_load(file.read_text(encoding="utf-8"))
+        assert not groups.keys() & catalogue.keys(), f"{file.name} has a group of another file's"
+        catalogue |= groups
     return Words(language, {name: texts[language] for name, texts in _flat(catalogue)})
 
 

@@ -90,9 +90,15 @@ export async function ask(path, options = {}) {
   return body;
 }
 
-/** The same with a body in JSON. */
-export const post = (path, body) =>
-  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** What changes something, by whoever is signed in; with a body in JSON if there is one. */
+export function send(method, path, body, headers = {}) {
+  const { csrf } = document.body.dataset;
+  const json = body === undefined ? {} : { "Content-Type": "application/json" };
+  return ask(path, { method, headers: { ...(csrf ? { "X-CSRF-Token": csrf } : {}), ...json, ...headers }, body: body && JSON.stringify(body) });
+}
+
+/** A question whose body is in JSON. */
+export const post = (path, body) => send("POST", path, body);
 
 /** That there is no answer, and why. */
 export function notAnswered(problem) {

@@ -1,4 +1,4 @@
-import { ask, around, say, time } from "./dom.js";
+import { ask, around, say, send, time } from "./dom.js";
 
 const block = document.getElementById("block");
 try {
@@ -8,3 +8,8 @@ try {
 } catch (problem) {
   block.textContent = problem.message;
 }
+
+document.getElementById("sign-out")?.addEventListener("click", async () => {
+  await send("DELETE", "/session");
+  location.reload();
+});
