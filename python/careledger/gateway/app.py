@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import sleep, to_thread
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from careledger import logs
 from careledger._version import __version__
+from careledger.errors import NodeUnreachable
 from careledger.gateway.description import describe
 from careledger.gateway.fhir_notifying import Notifying
 from careledger.gateway.indexing import Indexing
@@ -23,7 +25,7 @@ from careledger.gateway.limits import Edge, RequestMetrics
 from careledger.gateway.metrics import forget_dead
 from careledger.gateway.problems import install_problems
 from careledger.gateway.routes import ROUTERS, handlers
-from careledger.gateway.services import open_services
+from careledger.gateway.services import Services, open_services
 from careledger.gateway.settings import SECRETS, Settings
 from careledger.gateway.web import install_error_pages
 
@@ -31,6 +33,9 @@ __all__ = ["create_app", "from_environment"]
 
 REQUEST_THREADS = 64
 """Of which at most half wait for jobs."""
+
+NODE_SECONDS = 60
+"""How long a process that starts waits for its node."""
 
 DESCRIPTION = """One organization's door to careledger's contracts.
 
@@ -47,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def opened(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = REQUEST_THREADS
         with contextlib.ExitStack() as stack:
-            services = await run_in_threadpool(stack.enter_context, open_services(settings))
+            services = await _opened(stack, settings)
             app.state.services = services
             app.state.registry = registry
             forget_dead()
@@ -97,6 +102,21 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(Edge, settings=settings, metrics=RequestMetrics(registry))
     return app
+
+
+async def _opened(stack: contextlib.ExitStack, settings: Settings) -> Services:
+    """What the gateway works with. A node that does not answer is waited for: a process that takes the place of another
+    would else end them all, because servers take a process that fails to start for a wrong setting. Raises as
+    `open_services` does, and NodeUnreachable after NODE_SECONDS."""
+    until = time.monotonic() + NODE_SECONDS
+    while True:
+        try:
+            return await run_in_threadpool(stack.enter_context, open_services(settings))
+        except NodeUnreachable as error:
+            if time.monotonic() > until:
+                raise
+            logs.logger("gateway").warning("gateway.waits_for_node", problem=error.problem)
+            await sleep(1)
 
 
 def from_environment() -> FastAPI:

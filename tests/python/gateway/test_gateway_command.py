@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import requests
-from gateway_stage import free_port
+from careledger.gateway.access import SCOPES
+from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
+from gateway_stage import free_port, serve
+from rpc_proxy import RpcProxy
 
 SECONDS = 120
 
@@ -109,3 +114,12 @@ def test_a_setting_that_is_wrong_ends_it_at_once_with_its_name(tmp_path: Path) -
         assert done.returncode == 3, done.stderr
         assert named in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_process_that_starts_while_the_node_is_away_waits_for_it(tmp_path: Path) -> None:
+    with local_settings(tmp_path) as settings, RpcProxy(settings["rpc"]) as proxy:
+        proxy.lose_requests(times=math.inf)
+        threading.Timer(5, proxy.heal).start()
+        with serve(tmp_path, {"ehr": (LOCAL_ORGANIZATION, SCOPES)}, **{**settings, "rpc": proxy.url}) as gateway:
+            assert proxy.faults()["lost request"] > 1
+            until(lambda: gateway.call("GET", "/ready").ok)
