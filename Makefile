@@ -24,7 +24,8 @@ build: setup ## Compile the contracts; write what the wheel carries of them
 	@$(PY) tools/build.py
 
 demo: setup ## Run the main job end to end on a local Anvil
-	@$(PY) -m careledger demo
+	@mkdir -p build
+	@$(PY) -m careledger demo --report build/demo.html
 
 check: setup ## The inner loop: formats, lints, types, stale files, quick tests
 	@tools/check.sh

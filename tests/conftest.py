@@ -18,6 +18,7 @@ START = 1_800_000_000
 LONGEST = (
     "demo/test_demo_on_local_chains.py",
     "gateway/test_gateway_kills.py",
+    "gateway/test_demo_serving.py",
     "authorization/test_payer_deployment_kills.py",
     "anchoring/test_document_read_model.py",
     "demo/test_demo_on_a_public_chain.py",

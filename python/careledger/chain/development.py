@@ -25,7 +25,15 @@ from careledger.chain.connection import Connection
 from careledger.chain.signers import LocalSigner
 from careledger.errors import ConfigurationError, InvalidInput, MissingPrerequisite, NodeUnreachable
 
-__all__ = ["MNEMONIC", "DevelopmentSigner", "Node", "development_signer", "embedded_connection", "find_anvil"]
+__all__ = [
+    "MNEMONIC",
+    "DevelopmentSigner",
+    "Node",
+    "development_signer",
+    "embedded_connection",
+    "end_with_parent",
+    "find_anvil",
+]
 
 MNEMONIC = "test test test test test test test test test test test junk"
 """The mnemonic that every development node uses. Its keys are public: worth nothing outside a local chain."""
@@ -121,7 +129,7 @@ class Node:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent,
         )
         atexit.register(self.stop)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -198,6 +206,7 @@ def _is_taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _end_with_parent() -> None:
-    """Runs in the child before anvil: the kernel ends it when its parent is gone, even by SIGKILL."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent() -> None:
+    """For `preexec_fn`: on Linux the kernel ends the child when its parent is gone, even by SIGKILL."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

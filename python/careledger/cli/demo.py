@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import rich.console
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
@@ -14,12 +18,15 @@ from careledger.chain.connection import Connection
 from careledger.chain.development import Node, development_signer, embedded_connection, find_anvil
 from careledger.chain.signers import KeystoreSigner, Signer
 from careledger.chain.signers.passphrase import read_passphrase
-from careledger.cli.output import Json, progress_console, show
+from careledger.cli.documents.files import write_private
+from careledger.cli.output import Json, progress_console, show, table, to_plain
 from careledger.client import deployments_folder
 from careledger.demo.ether import parse_ether
 from careledger.demo.funding import Funding
+from careledger.demo.page import page
 from careledger.demo.performance import Audience, Performance
 from careledger.demo.runner import perform
+from careledger.demo.serving import HOUSES, Console, require_ports, serving
 from careledger.demo.settings import (
     LOT_UNITS,
     LOT_UNITS_STEP,
@@ -70,6 +77,13 @@ def demo(
         int,
         typer.Option(help=f"Packs of the lot, a multiple of {LOT_UNITS_STEP}, up to {MOST_LOT_UNITS:,}."),
     ] = LOT_UNITS,
+    report: Annotated[
+        Path | None, typer.Option(help="Write it as an HTML page, too, that needs nothing else.", show_default=False)
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then a gateway and console for each organization, until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65_000, help="With --serve: of the first gateway.")] = 8080,
     as_json: Json = False,
 ) -> None:
     """Deploy the suite and put it to work: admit organizations, rotate a key, suspend one, and ask.
@@ -78,18 +92,41 @@ def demo(
     node's chain: what it costs is shown first, and a second run goes on where the first one stopped. The keystore's
     passphrase comes from the file that CARELEDGER_PASSPHRASE_FILE names, from CARELEDGER_PASSPHRASE, or from a prompt.
     """
+    if serve and (embedded or rpc is not None):
+        raise InvalidInput("--serve", "given with --embedded or --rpc", "gateways are served on an Anvil of the demo's")
+    if serve:
+        find_anvil()
+        require_ports(port)
     if embedded and rpc is not None:
         raise InvalidInput("--embedded", "given with --rpc", "choose one of them")
     budget_wei = None if budget is None else parse_ether("--budget", budget)
     with contextlib.ExitStack() as stack:
         connection, where, folder = _chain(rpc, embedded, deployments, stack)
-        settings = Settings(folder, budget_wei, rule_delay_seconds, recovery_delay_seconds, refund, lot_units)
+        home = None
+        if serve:
+            home = folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="careledger-demo-")))
+        settings = Settings(folder, budget_wei, rule_delay_seconds, recovery_delay_seconds, refund, lot_units, home)
         funder = _funder(connection, keystore, budget)
         if not as_json:
             progress_console.print(f"careledger demo on chain {connection.chain_id}: {where}", markup=False)
         with _progress(verbose=rpc is not None) as audience:
             performance = perform(connection, funder, settings, where, audience)
-    _show(performance, as_json)
+        if report is not None:
+            write_private(report, page(performance))
+        consoles = []
+        if home is not None:
+            progress_console.print(f"Starting a gateway for each of {len(HOUSES)} organizations ...", markup=False)
+            consoles = stack.enter_context(serving(connection, funder, home, port))
+        _show(performance, report, consoles, home, as_json)
+        if home is not None:
+            _wait_for_the_end()
+
+
+def _wait_for_the_end() -> None:
+    ended = threading.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: ended.set())
+    ended.wait()
 
 
 def _chain(
@@ -153,5 +190,16 @@ def _progress(verbose: bool) -> Iterator[Audience]:
         yield _Screen(progress, progress.add_task("demo", total=None), verbose)
 
 
-def _show(performance: Performance, as_json: bool) -> None:
-    show(performance, as_json, lambda console: show_performance(console, performance))
+def _show(
+    performance: Performance, report: Path | None, consoles: Sequence[Console], home: Path | None, as_json: bool
+) -> None:
+    def render(console: rich.console.Console) -> None:
+        show_performance(console, performance)
+        if report is not None:
+            console.print(f"\nreport: {report}", markup=False, soft_wrap=True)
+        if home is not None:
+            rows = [(one.organization, one.url, one.account) for one in consoles]
+            console.print(table("\nConsoles, until Ctrl-C", ("organization", "address", "sign in with"), rows))
+            console.print(f"Keys to sign in with, for a wallet: {home / 'keys.json'}", markup=False, soft_wrap=True)
+
+    show({**to_plain(performance), "report": report, "consoles": consoles}, as_json, render)

@@ -101,12 +101,15 @@ class Cast:
         Raises SignerError if the funder's signatures are not deterministic: its actors would be lost with their funds.
         """
         if name not in self._actors:
-            message = actor_message(name, self._chain_id)
-            signature = self.funder.sign_typed_data(message)
-            if not self._actors and self.funder.sign_typed_data(message) != signature:
+            key = self.private_key(name)
+            if not self._actors and self.private_key(name) != key:
                 raise SignerError(self.funder.describe(), "signs differently each time; the demo needs a keystore file")
-            self._actors[name] = Actor(name, LocalSigner(Account.from_key(keccak(signature)), f"demo actor {name}"))
+            self._actors[name] = Actor(name, LocalSigner(Account.from_key(key), f"demo actor {name}"))
         return self._actors[name]
+
+    def private_key(self, name: str) -> bytes:
+        """An actor's key, for a gateway that acts for it. 32 bytes."""
+        return keccak(self.funder.sign_typed_data(actor_message(name, self._chain_id)))
 
 
 def actor_message(name: str, chain_id: int) -> dict[str, Any]:

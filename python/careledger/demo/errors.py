@@ -1,6 +1,7 @@
-"""Why a demo did not begin.
+"""Why a demo did not begin, or its gateways did not.
 
 CareLedgerError
+├── GatewayNotUp              a gateway that the demo started does not answer
 ├── InvalidInput
 │   └── BudgetTooSmall        the demo would cost more than it may
 └── ChainError
@@ -12,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from careledger.demo.ether import format_ether
-from careledger.errors import ChainError, InvalidInput
+from careledger.errors import CareLedgerError, ChainError, InvalidInput
 
-__all__ = ["BudgetTooSmall", "TransactionsPending"]
+__all__ = ["BudgetTooSmall", "GatewayNotUp", "TransactionsPending"]
 
 
 @dataclass(eq=False)
@@ -42,3 +43,14 @@ class TransactionsPending(ChainError):
             f"{self.count} transactions of {self.account} are in no block after {self.waited_seconds} s; "
             "they may still be included: run again later"
         )
+
+
+@dataclass(eq=False)
+class GatewayNotUp(CareLedgerError):
+    """A gateway that the demo started does not answer. `last_line` is the last that it said."""
+
+    url: str
+    last_line: str
+
+    def __str__(self) -> str:
+        return f"the gateway at {self.url} does not answer: {self.last_line}"

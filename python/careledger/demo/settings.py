@@ -28,9 +28,10 @@ MOST_LOT_UNITS = 100_000
 class Settings:
     """`deployments` is the folder for the manifest; None keeps it in memory, for a chain that ends with the demo.
 
-    `budget_wei` is the most that the funder spends in this run, None for no limit. `refund` sends back what the actors
-    have left. `lot_units` is how many packs the lot of the supply chain has. Raises InvalidInput for a lot that is not
-    to be divided into the demo's cases.
+    `books` is the folder where the organizations' vaults stay; None for one that ends with the demo. `budget_wei` is
+    the most that the funder spends in this run, None for no limit. `refund` sends back what the actors have left.
+    `lot_units` is how many packs the lot of the supply chain has. Raises InvalidInput for a lot that is not to be
+    divided into the demo's cases.
     """
 
     deployments: Path | None = None
@@ -39,6 +40,7 @@ class Settings:
     recovery_delay_seconds: int = RECOVERY_DELAY_SECONDS
     refund: bool = False
     lot_units: int = LOT_UNITS
+    books: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.lot_units <= MOST_LOT_UNITS or self.lot_units % LOT_UNITS_STEP:

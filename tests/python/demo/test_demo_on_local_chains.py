@@ -67,7 +67,7 @@ def facts(suite: CareLedger) -> list[int]:
 def careledger_demo(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "careledger", "demo", *arguments]
     environment = {**os.environ, **settings}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
 
 
 def test_perform_answers_every_question_and_records_every_step(chain: Connection) -> None:

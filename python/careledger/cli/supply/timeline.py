@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from careledger.cli.html_page import html_page
 from careledger.cli.supply.words import Names, celsius_text, spoken
 from careledger.cli.words import time_text
 from careledger.contract_enums import PackFinding
@@ -38,46 +39,17 @@ GRAVE = frozenset(
 )
 """Acts that a reader should not overlook. Of windows, only excursions are traced."""
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 52rem; margin: 2rem auto;
-  padding: 0 1rem; }}
-h1 {{ font-size: 1.4rem; margin-bottom: .25rem; }}
-.finding {{ font-weight: 700; }}
-.yes {{ color: #17632b; }} .no {{ color: #a11212; }}
-dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 1rem 0 2rem; }}
-dt {{ color: #555; }} dd {{ margin: 0; overflow-wrap: anywhere; }}
-ol {{ list-style: none; margin: 0; padding: 0 0 0 1.5rem; border-left: 3px solid #b9c4d0; }}
-li {{ position: relative; margin: 0 0 1.1rem; break-inside: avoid; }}
-li::before {{ content: ""; position: absolute; left: -1.97rem; top: .45rem; width: .7rem; height: .7rem;
-  border-radius: 50%; background: #3b6ea5; border: 2px solid #fff; }}
-li.grave::before {{ background: #a11212; }}
-.act {{ font-weight: 600; }} .grave .act {{ color: #a11212; }}
-time, .at {{ color: #555; font-size: .85rem; }}
-.at {{ display: block; overflow-wrap: anywhere; }}
-footer {{ margin-top: 2rem; border-top: 1px solid #ccc; padding-top: .5rem; color: #555; font-size: .85rem; }}
-@media print {{ body {{ margin: 0; max-width: none; font-size: 11pt; }} li::before {{ print-color-adjust: exact; }} }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p class="finding {style}">{finding}</p>
-<dl>
-{facts}
-</dl>
-<ol>
-{steps}
-</ol>
-<footer>{footer}</footer>
-</body>
-</html>
+STYLE = """.finding { font-weight: 700; }
+.yes { color: #17632b; } .no { color: #a11212; }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 1rem 0 2rem; }
+dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
+ol { list-style: none; margin: 0; padding: 0 0 0 1.5rem; border-left: 3px solid #b9c4d0; }
+ol li { position: relative; margin: 0 0 1.1rem; }
+ol li::before { content: ""; position: absolute; left: -1.97rem; top: .45rem; width: .7rem; height: .7rem;
+  border-radius: 50%; background: #3b6ea5; border: 2px solid #fff; }
+li.grave::before { background: #a11212; }
+.act { font-weight: 600; } .grave .act { color: #a11212; }
+time { color: #555; font-size: .85rem; }
 """
 
 
@@ -145,15 +117,14 @@ def page(found: Timeline) -> bytes:
     """An HTML page that needs nothing else: no script, no font, no picture; everything in it is escaped."""
     facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in found.facts)
     steps = "\n".join(_item(one) for one in found.steps)
-    footer = f"As of {escape(found.as_of)}. Each act can be looked up on the chain by its transaction."
-    return PAGE.format(
-        title=escape(found.title),
-        style="yes" if found.verified else "no",
-        finding=escape(found.finding),
-        facts=facts,
-        steps=steps,
-        footer=footer,
-    ).encode()
+    style = "yes" if found.verified else "no"
+    return html_page(
+        found.title,
+        f'<p class="finding {style}">{escape(found.finding)}</p>\n<dl class="facts">\n{facts}\n</dl>\n'
+        f"<ol>\n{steps}\n</ol>",
+        f"As of {found.as_of}. Each act can be looked up on the chain by its transaction.",
+        STYLE,
+    )
 
 
 def _item(one: Step) -> str:

@@ -42,7 +42,7 @@ from careledger.errors import ContractError
 from careledger.identity import organization_id
 from careledger.identity.types import KeyStatus
 
-__all__ = ["DESK_KEY", "HOSPITAL_KEY", "REVIEWERS", "VERSION", "Insurer"]
+__all__ = ["DESK_KEY", "HOSPITAL_KEY", "REVIEWERS", "RULES", "VERSION", "Insurer"]
 
 DESK_KEY = INSURER.key(1)
 REVIEWERS = (INSURER.key(2), INSURER.key(3))
@@ -54,6 +54,7 @@ TOKEN = "StableToken"  # noqa: S105  a contract
 CONTRACTS = (POLICY, UNITS, PANEL, INTAKE, DESK, PRIOR_AUTHORIZATION, VAULT, SETTLEMENT)
 """Those of the plan in their order, without the manager, which stands already."""
 
+RULES = Path(__file__).with_name("rules.yaml")
 VERSION = 1
 FUNDS = 1_000 * 10**6
 DAILY_CAP = 10**12
@@ -79,7 +80,7 @@ class Insurer:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.provider = organization_id(HOSPITAL.organization)
-        self.rule_set = load_rule_file(Path(__file__).with_name("rules.yaml"))
+        self.rule_set = load_rule_file(RULES)
         self._found: dict[str, str] = {}
 
     # ------------------------------------------------------------------ what stands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,12 +16,15 @@ __all__ = ["CHAPTER"]
 
 
 def play(stage: Stage) -> None:
-    with TemporaryDirectory(prefix="careledger-demo-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stage.settings.books
+        if folder is None:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="careledger-demo-")))
         operator = Operator(stage)
         operator.set_up()
-        with Books(operator, Path(folder)) as books:
-            Trade(operator, books).play()
-            Recall(operator, books).play()
+        books = stack.enter_context(Books(operator, folder))
+        Trade(operator, books).play()
+        Recall(operator, books).play()
 
 
 CHAPTER = Chapter("supply", "A lot from maker to patients, and its recall", play)

@@ -1,4 +1,4 @@
-"""What each of three organizations has at home of the lot: a vault each, in a folder that does not stay.
+"""What each of three organizations has at home of the lot: a vault each, in a folder that does not stay unless asked.
 
 The maker's book is made again in each run. What the others have came sealed, from the one before.
 """
@@ -23,10 +23,20 @@ from careledger.serialization.sealed_bundle import open_bundle, seal
 from careledger.serialization.stock import Stock
 from careledger.vault import ScryptCost, Vault
 
-__all__ = ["Books"]
+__all__ = ["PASSPHRASE", "Books", "create_vault", "vault_path"]
 
 PASSPHRASE = "made up, for a vault that is gone in a minute"  # noqa: S105
 COST = ScryptCost(2**10, 8, 1)
+
+
+def vault_path(folder: Path, of: Member) -> Path:
+    """Where an organization's vault lies."""
+    return folder / f"{of.name}.vault"
+
+
+def create_vault(path: Path) -> Vault:
+    """A new vault, as weakly locked as made-up content deserves. Raises VaultError."""
+    return Vault.create(path, PASSPHRASE, cost=COST)
 
 
 class Books:
@@ -89,8 +99,7 @@ class Books:
 
     def _vault(self, of: Member) -> Vault:
         if of not in self._vaults:
-            path = self._folder / f"{of.name}.vault"
-            self._vaults[of] = self._opened.enter_context(Vault.create(path, PASSPHRASE, cost=COST))
+            self._vaults[of] = self._opened.enter_context(create_vault(vault_path(self._folder, of)))
         return self._vaults[of]
 
     def _hand_on(self, giver: Stock, sender: Member, container: str, taker: Stock, receiver: Member) -> None:

@@ -1,0 +1,167 @@
+"""A gateway for each of the demo's organizations, with its own key, vault and database, once the demo is over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from careledger.chain.connection import Connection
+from careledger.chain.signers import Signer
+from careledger.demo.cast import DISTRIBUTOR, HOSPITAL, INSURER, MANUFACTURER, PHARMACY, REGULATOR, Cast, Member
+from careledger.demo.chapters.authorization.payer import DESK_KEY, HOSPITAL_KEY, REVIEWERS, RULES
+from careledger.demo.chapters.supply.books import PASSPHRASE, create_vault, vault_path
+from careledger.demo.errors import GatewayNotUp
+from careledger.errors import ConfigurationError
+
+__all__ = ["HOUSES", "Console", "require_ports", "serving"]
+
+SECONDS = 180
+"""How long gateways may take to start: each reads the whole chain first."""
+
+GAS_MONEY_WEI = 10**18
+HOST = "127.0.0.1"
+PREFIX = "CARELEDGER_"
+DEMO_KEY, REVIEWER_KEY = "CARELEDGER_DEMO_KEY", "CARELEDGER_DEMO_REVIEWER"
+
+
+@dataclass(frozen=True)
+class House:
+    """An organization that runs a gateway, with the actor whose key it has."""
+
+    member: Member
+    actor: str
+    settings: tuple[str, ...]
+    """Which of the insurer's and the supply chain's contracts it works with: `payer`, `supply`."""
+
+
+HOUSES = (
+    House(HOSPITAL, HOSPITAL_KEY, ("payer",)),
+    House(INSURER, DESK_KEY, ("payer",)),
+    House(MANUFACTURER, MANUFACTURER.key(1), ("supply",)),
+    House(PHARMACY, PHARMACY.key(1), ("supply",)),
+    House(REGULATOR, REGULATOR.key(1), ("supply",)),
+)
+"""All but the distributor, which the register has suspended by then: its gateway would let nobody in."""
+
+
+@dataclass(frozen=True)
+class Console:
+    """A gateway that answers, and the account with which a person signs in there."""
+
+    organization: str
+    url: str
+    account: str
+
+
+def require_ports(first_port: int) -> None:
+    """Raises ConfigurationError if a port for one of the gateways is taken."""
+    for port in range(first_port, first_port + len(HOUSES)):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                raise ConfigurationError("--port", f"{port} is taken; {len(HOUSES)} free ones in a row are needed")
+
+
+@contextlib.contextmanager
+def serving(connection: Connection, funder: Signer, folder: Path, first_port: int) -> Iterator[list[Console]]:
+    """Gateways at this port and those that follow, until the context ends. `folder` is where the demo left its manifest
+    and vaults; `keys.json` in it has the private keys to sign in with, which are worth nothing beyond this chain.
+
+    Raises GatewayNotUp, and what sending raises.
+    """
+    cast = Cast(funder, connection.chain_id)
+    keys: dict[str, str] = {}
+    consoles: list[Console] = []
+    with contextlib.ExitStack() as stack:
+        started = []
+        for port, house in enumerate(HOUSES, first_port):
+            signer = cast.actor(house.actor).signer
+            connection.send(funder, signer.address, value_wei=GAS_MONEY_WEI)
+            environment = _environment(house, cast, connection.url, folder, port)
+            process = stack.enter_context(_process(environment, port, folder / f"{house.member.name}.log"))
+            person = REVIEWERS[0] if house.member is INSURER else house.actor
+            keys[house.member.organization] = "0x" + cast.private_key(person).hex()
+            url = f"http://{HOST}:{port}"
+            consoles.append(Console(house.member.organization, url, cast.actor(person).address))
+            started.append((process, url, folder / f"{house.member.name}.log"))
+        (folder / "keys.json").touch(mode=0o600)
+        (folder / "keys.json").write_text(json.dumps(keys, indent=2))
+        for process, url, log in started:
+            _wait(process, url, log)
+        yield consoles
+
+
+def _environment(house: House, cast: Cast, rpc: str, folder: Path, port: int) -> dict[str, str]:
+    name = house.member.name
+    vault = vault_path(folder, house.member)
+    if not vault.exists():
+        create_vault(vault).close()
+    settings = {
+        "ORGANIZATION": house.member.organization,
+        "RPC": rpc,
+        "SIGNER": f"env:{DEMO_KEY}",
+        "VAULT": str(vault),
+        "PASSPHRASE": PASSPHRASE,
+        "DEPLOYMENTS": str(folder),
+        "DATABASE": f"sqlite:///{folder / name}.db",
+        "PUBLIC_URL": f"http://{HOST}:{port}",
+        "CONFIRMATIONS": "1",
+    }
+    if "payer" in house.settings:
+        settings |= {"PAYER": INSURER.organization, "RULES": str(RULES)}
+    if "supply" in house.settings:
+        settings |= {"SUPPLY": REGULATOR.organization, "MASTER_DATA": str(_master_data(folder))}
+    own = {DEMO_KEY: cast.private_key(house.actor).hex()}
+    if house.member is INSURER:
+        settings["REVIEWER"] = f"env:{REVIEWER_KEY}"
+        own[REVIEWER_KEY] = cast.private_key(REVIEWERS[0]).hex()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**inherited, **{PREFIX + name: value for name, value in settings.items()}, **own}
+
+
+def _master_data(folder: Path) -> Path:
+    path = folder / "master-data.json"
+    address = {"street": ["1 Example Way"], "city": "Springfield", "country": "US"}
+    parties = [
+        {"gln": one.gln, "name": one.name, "organization": one.organization, "address": address}
+        for one in (MANUFACTURER, DISTRIBUTOR, PHARMACY)
+    ]
+    path.write_text(json.dumps({"format": "careledger-master-data", "version": 1, "parties": parties}))
+    return path
+
+
+@contextlib.contextmanager
+def _process(environment: dict[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "careledger", "gateway", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    until = time.monotonic() + SECONDS
+    while True:
+        if process.poll() is not None or time.monotonic() > until:
+            lines = log.read_text(errors="replace").strip().splitlines()
+            raise GatewayNotUp(url, lines[-1] if lines else "it said nothing")
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{url}/ready", timeout=5).ok:
+                return
+        time.sleep(0.2)
