@@ -40,6 +40,7 @@ def gateway(
         import uvicorn
 
         from careledger.gateway.services import open_services
+        from careledger.gateway.serving import serve
         from careledger.gateway.settings import PREFIX, SECRETS, Settings
     except ModuleNotFoundError as error:
         raise MissingPrerequisite("the gateway", f"{error}; pip install 'careledger[gateway]'") from None
@@ -69,14 +70,16 @@ def gateway(
                 f"Gateway of {settings.organization} at {url}. Ctrl-C ends it.", markup=False
             ),
         )
-        uvicorn.run(
-            "careledger.gateway.app:from_environment",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
+        serve(
+            uvicorn.Config(
+                "careledger.gateway.app:from_environment",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
         )

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,8 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
+import uvicorn
 from careledger.gateway.access import SCOPES
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
+from careledger.gateway.serving import listening_socket
 from gateway_stage import free_port, serve
 from rpc_proxy import RpcProxy
 
@@ -123,3 +126,12 @@ def test_a_process_that_starts_while_the_node_is_away_waits_for_it(tmp_path: Pat
         with serve(tmp_path, {"ehr": (LOCAL_ORGANIZATION, SCOPES)}, **{**settings, "rpc": proxy.url}) as gateway:
             assert proxy.faults()["lost request"] > 1
             until(lambda: gateway.call("GET", "/ready").ok)
+
+
+def test_what_several_processes_accept_sends_at_once() -> None:
+    with listening_socket(uvicorn.Config("", host="127.0.0.1", port=0)) as shared:
+        shared.listen()
+        with socket.create_connection(shared.getsockname()):
+            accepted, _ = shared.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
