@@ -179,3 +179,20 @@ def test_an_organization_that_is_suspended_or_lapsed_is_out_at_once(gateway: Ser
         assert status() == 403
     finally:
         node.call("evm_revert", snapshot)
+
+
+def test_an_organization_whose_recovery_is_contested_is_out_until_it_is_settled(gateway: Served) -> None:
+    services = gateway.app.state.services
+
+    def acting(account: int) -> CareLedger:
+        connection = Connection.open(gateway.settings.rpc)
+        return CareLedger(connection, services.ledger.deployment, development_signer(account))
+
+    registrar, successor = acting(0).organizations, development_signer(7).address
+    registrar.start_recovery(LOCAL_ORGANIZATION, successor)
+    assert gateway.call("GET", "/jobs", "documents.read").status_code == 200
+    acting(1).organizations.contest_recovery(LOCAL_ORGANIZATION, successor)
+    refused = gateway.call("GET", "/jobs", "documents.read")
+    assert (refused.status_code, "frozen" in refused.json()["detail"]) == (403, True)
+    registrar.settle_recovery(LOCAL_ORGANIZATION, successor, None, Reason.CLEARED)
+    assert gateway.call("GET", "/jobs", "documents.read").status_code == 200
