@@ -20,7 +20,7 @@ from careledger.anchoring.types import ZERO_HASH
 from careledger.chain.connection import TransactionReceipt
 from careledger.contract_enums import LotKind, RecallClass, RecallReason, UnitStatus
 from careledger.contract_errors import CustodyContainerExists
-from careledger.errors import InvalidInput, NotInBook
+from careledger.errors import BarcodeUnreadable, InvalidInput, NotInBook
 from careledger.identity.identifiers import to_padded
 from careledger.serialization import barcodes
 from careledger.serialization.custody import WHOLE_SHARE_BASIS_POINTS, Custody
@@ -292,16 +292,19 @@ class Stock:
 
     def find(self, pack: barcodes.Pack) -> Found:
         """A pack by what was read off it: GTIN, serial, and lot number; without that, in all lots of the product.
-        Raises NotInBook, and InvalidInput if its code has no serial, differs from a known one by the case of letters
-        only, or names packs of several lots."""
+        Raises NotInBook, BarcodeUnreadable with the fault WRONG_CASE if its code differs from a known one by the case
+        of letters only and NO_SERIAL if it has none, and InvalidInput if it names packs of several lots."""
         if pack.serial is None:
-            raise InvalidInput("serial", "none", f"is missing in the code of {pack.product}")
+            problem = f"is missing in the code of {pack.product}"
+            raise BarcodeUnreadable("serial", "none", problem, barcodes.BarcodeFault.NO_SERIAL)
         if pack.lot is None:
             return self._find_by_serial(pack.product, pack.serial)
         lots = self.book.lots_numbered(pack.product, pack.lot)
         standing = [lot for lot in lots if len(lots) == 1 or self.lots.lot(lot.id) is not None]
         if not standing:
-            self._require_same_case("lot number", pack.lot, [lot.lot_number for lot in self._of(pack.product)])
+            for known in self._of(pack.product):
+                if known.lot_number != pack.lot and known.lot_number.lower() == pack.lot.lower():
+                    raise _other_case("lot number", pack.lot, known.lot_number, replace(pack, lot=known.lot_number))
             raise NotInBook("lot", f"{pack.lot} of {pack.product}")
         for lot in standing:
             index = self._number(lot, pack.serial)
@@ -309,8 +312,8 @@ class Stock:
                 return Found(lot, index, self._place(lot, index))
         for lot in standing:
             for other in (pack.serial.upper(), pack.serial.lower(), pack.serial.swapcase()):
-                if other != pack.serial and self._number(lot, other) is not None:
-                    self._require_same_case("serial", pack.serial, [other])
+                if self._number(lot, other) is not None:
+                    raise _other_case("serial", pack.serial, other, replace(pack, serial=other))
         raise NotInBook("serial", f"{pack.serial} of lot {pack.lot} of {pack.product}")
 
     def verify(self, pack: barcodes.Pack, block: int | str = "latest") -> Verification:
@@ -419,16 +422,15 @@ class Stock:
         except NotInBook:
             return None
 
-    def _require_same_case(self, name: str, stated: str, known: Sequence[str]) -> None:
-        for other in known:
-            if other != stated and other.lower() == stated.lower():
-                problem = f"is not known, and {other} is: caps lock at the scanner's computer is the likelier cause"
-                raise InvalidInput(name, stated, problem)
-
 
 def day_of(date: dt.date) -> int:
     """Days since 1970-01-01."""
     return (date - EPOCH).days
+
+
+def _other_case(name: str, stated: str, known: str, likelier: barcodes.Pack) -> BarcodeUnreadable:
+    problem = f"is not known, and {known} is: caps lock at the scanner's computer is the likelier cause"
+    return BarcodeUnreadable(name, stated, problem, barcodes.BarcodeFault.WRONG_CASE, barcodes.bracketed(likelier))
 
 
 def _together(found: Found) -> tuple[str, str, int, int]:

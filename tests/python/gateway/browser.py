@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from wallet_stage import Visitor
 
-__all__ = ["DESK", "PHONE", "SECONDS", "chromium", "opened", "violations"]
+__all__ = ["DESK", "PHONE", "SECONDS", "chromium", "opened", "signed_in", "violations"]
 
 ROOT = Path(__file__).resolve().parents[3]
 ARGUMENTS = ["--no-sandbox", "--headless=shell", "--disable-gpu", "--no-zygote"]
@@ -51,6 +52,13 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
         page.on("pageerror", lambda error: said.append(str(error)))
         yield page
     assert said == []
+
+
+def signed_in(page: Page, visitor: Visitor) -> None:
+    """Gives a page the session of somebody who signed in."""
+    page.context.add_cookies(
+        [{"name": one.name, "value": one.value or "", "url": visitor.url} for one in visitor.browser.cookies]
+    )
 
 
 def violations(page: Page) -> list[str]:

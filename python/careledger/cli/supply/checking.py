@@ -113,7 +113,10 @@ def check(stock: Stock, text: str, block: int | str = "latest") -> Checked:
         verification = stock.verify(pack, block)
     except NotInBook as problem:
         return Checked(text, pack, findings, None, str(problem), _of_barcode(findings) or NOT_KNOWN)
-    except InvalidInput as problem:  # another case of letters, or a code without serial
+    except BarcodeUnreadable as problem:
+        found = (*findings, barcodes.Finding(barcodes.BarcodeFault(problem.fault), problem.problem, problem.likelier))
+        return Checked(text, pack, found, None, str(problem), _of_barcode(found) or problem.problem)
+    except InvalidInput as problem:  # in several lots
         return Checked(text, pack, findings, None, str(problem), _of_barcode(findings) or problem.problem)
     finding = verification.answer.finding
     cause = "" if finding is PackFinding.VERIFIED else _of_barcode(findings) or CAUSES[finding]

@@ -84,7 +84,9 @@ class Moving(BaseModel):
     container: str
     state: str
     sender: str
+    sender_name: str
     receiver: str
+    receiver_name: str
     carrier: str | None
     deadline: int = Field(description="Unix seconds.")
     units: int
@@ -95,6 +97,7 @@ class Report(BaseModel):
 
     lot: str
     maker: str
+    maker_name: str
     recall_class: str
     recall_reason: str
     commissioned: int
@@ -190,6 +193,7 @@ def _report(found: RecallReport, names: Names, took: int, as_of: AsOf) -> Report
     return Report(
         lot=found.lot,
         maker=found.maker,
+        maker_name=names.of(found.maker),
         recall_class=found.recall_class.name,
         recall_reason=found.recall_reason.name,
         commissioned=found.commissioned,
@@ -210,7 +214,9 @@ def _report(found: RecallReport, names: Names, took: int, as_of: AsOf) -> Report
                 container=one.container,
                 state=one.state.name,
                 sender=one.sender,
+                sender_name=names.of(one.sender),
                 receiver=one.receiver,
+                receiver_name=names.of(one.receiver),
                 carrier=one.carrier,
                 deadline=one.deadline,
                 units=one.units,

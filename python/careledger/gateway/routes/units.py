@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,12 +12,13 @@ from careledger.anchoring.stamps import in_words
 from careledger.chain.indexer.reader import View
 from careledger.cli.supply.checking import check
 from careledger.cli.supply.words import Names, kept_sscc, pack_in
+from careledger.contract_events import ContainerEnded, HandedOver, LotRecalled, Shipped, UnitsEnded
 from careledger.gateway.deps import OpenServices, allowed
 from careledger.gateway.etags import MinBlock
 from careledger.gateway.indexed import AsOf
 from careledger.gateway.problems import Refused, responses
 from careledger.serialization.index import SerializationIndex
-from careledger.serialization.index_entries import TraceEntry, UnitLocation, WindowEntry
+from careledger.serialization.index_entries import BindingEntry, TraceEntry, UnitLocation, WindowEntry
 from careledger.serialization.lot_book import LotBook
 
 __all__ = ["router"]
@@ -29,6 +31,9 @@ router = APIRouter(
 )
 
 CODE_CHARACTERS = 2_000
+
+JudgedWindow = tuple[WindowEntry, BindingEntry]
+"""With the binding by whose limits it was judged."""
 
 
 class Scan(BaseModel):
@@ -75,17 +80,28 @@ class Verified(BaseModel):
     as_of_time: int = Field(description="Unix seconds.")
 
 
+class Permitted(BaseModel):
+    """What temperatures may be, in hundredths of a degree Celsius."""
+
+    lowest_centidegrees: int
+    highest_centidegrees: int
+    highest_mean_centidegrees: int
+
+
 class Window(BaseModel):
     """Temperatures of a container over a time. Times are Unix seconds, temperatures hundredths of a degree Celsius."""
 
     container: str
+    sscc: str | None = Field(description="The container's, if this organization's book knows it.")
     device: str
     window_start: int
     window_end: int
+    has_readings: bool = Field(description="If not, its temperatures say nothing, and it is an excursion.")
     lowest_centidegrees: int
     highest_centidegrees: int
     mean_centidegrees: int
     excursion: bool
+    permitted: Permitted = Field(description="By which the contract judged it.")
 
 
 class TraceStep(BaseModel):
@@ -94,6 +110,11 @@ class TraceStep(BaseModel):
     act: str
     organization: str | None
     name: str | None
+    to_name: str | None = Field(description="Of a shipment its receiver, of a handing over who carries it on.")
+    carrier_name: str | None = Field(description="Of a shipment.")
+    status: str | None = Field(description="Of what ended: what became of it.")
+    recall_class: str | None
+    recall_reason: str | None
     container: str | None
     sscc: str | None = Field(description="The container's, if this organization's book knows it.")
     time: int = Field(description="Unix seconds.")
@@ -111,6 +132,7 @@ class Location(BaseModel):
     holder_name: str | None
     state: str
     receiver: str | None
+    receiver_name: str | None
     status: str
     suspect: bool
     excursion: bool
@@ -176,31 +198,47 @@ def trace(services: OpenServices, body: Scan, min_block: MinBlock = 0) -> Trace:
     with services.goods.stock() as stock:
         unit = stock.find(pack).unit
 
-    def ask(view: View) -> tuple[UnitLocation | None, list[TraceEntry], list[WindowEntry]]:
+    def ask(view: View) -> tuple[UnitLocation | None, list[TraceEntry], list[JudgedWindow]]:
         index = SerializationIndex(view, supply.operator)
         entries = index.trace(unit.lot, unit.index)
         containers = dict.fromkeys(entry.container for entry in entries if entry.container is not None)
-        windows = [one.value for container in containers for one in index.windows(container)]
-        return index.where_is(unit.lot, unit.index), entries, windows
+        return index.where_is(unit.lot, unit.index), entries, _windows(index, containers)
 
     (location, entries, windows), as_of = services.index.read(ask, min_block, supply.lots.address)
     if location is None:
         raise Refused(404, "Unknown unit", "the chain has no such number of its lot")
     with services.goods.stock() as stock:
         steps = [_step(entry, stock.book, names) for entry in entries]
+        told = [_window(window, binding, stock.book) for window, binding in windows]
     return Trace(
         location=_location(location, names),
         steps=steps,
-        windows=[_window(one) for one in sorted(windows, key=lambda one: (one.window_start, one.container))],
+        windows=sorted(told, key=lambda one: (one.window_start, one.container)),
         as_of=as_of,
     )
 
 
+def _windows(index: SerializationIndex, containers: Iterable[str]) -> list[JudgedWindow]:
+    """The windows of containers, each with the binding by whose limits it was judged."""
+    found = [one for container in containers for one in index.windows(container)]
+    devices = {one.value.device for one in found}
+    bindings = {(device, one.since): one.value for device in devices for one in index.binding_versions(device)}
+    return [(one.value, bindings[one.value.device, one.since]) for one in found]
+
+
 def _step(entry: TraceEntry, book: LotBook, names: Names) -> TraceStep:
+    event: Any = entry.event
+    to = event.receiver if isinstance(event, Shipped) else event.to if isinstance(event, HandedOver) else None
+    recalled = isinstance(event, LotRecalled)
     return TraceStep(
         act=entry.act,
         organization=entry.organization,
         name=None if entry.organization is None else names.of(entry.organization),
+        to_name=None if to is None else names.of(to),
+        carrier_name=names.of(event.carrier) if isinstance(event, Shipped) and int(event.carrier, 16) else None,
+        status=event.status.name if isinstance(event, UnitsEnded | ContainerEnded) else None,
+        recall_class=event.recall_class.name if recalled else None,
+        recall_reason=event.reason.name if recalled else None,
         container=entry.container,
         sscc=None if entry.container is None else kept_sscc(book, entry.container),
         time=entry.at.time,
@@ -218,6 +256,7 @@ def _location(found: UnitLocation, names: Names) -> Location:
         holder_name=None if found.holder is None else names.of(found.holder),
         state=found.state.name,
         receiver=found.receiver,
+        receiver_name=None if found.receiver is None else names.of(found.receiver),
         status=found.status.name,
         suspect=found.suspect,
         excursion=found.excursion,
@@ -226,14 +265,21 @@ def _location(found: UnitLocation, names: Names) -> Location:
     )
 
 
-def _window(found: WindowEntry) -> Window:
+def _window(found: WindowEntry, binding: BindingEntry, book: LotBook) -> Window:
     return Window(
         container=found.container,
+        sscc=kept_sscc(book, found.container),
         device=found.device,
         window_start=found.window_start,
         window_end=found.window_end,
+        has_readings=found.root is not None,
         lowest_centidegrees=found.lowest,
         highest_centidegrees=found.highest,
         mean_centidegrees=found.mean,
         excursion=found.excursion,
+        permitted=Permitted(
+            lowest_centidegrees=binding.lowest,
+            highest_centidegrees=binding.highest,
+            highest_mean_centidegrees=binding.highest_mean,
+        ),
     )

@@ -52,7 +52,13 @@ class Page:
         return self.setting is None or getattr(services.settings, self.setting) is not None
 
 
-PAGES = (Page("/verify", "verify", ("files", "verify", "answers", "doubts", "parts", "reasons")),)
+_OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
+_OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
+PAGES = (
+    Page("/verify", "verify", ("files", "verify", "answers", "doubts", "parts", "reasons")),
+    Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
+    Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
+)
 """In the order of the navigation."""
 
 

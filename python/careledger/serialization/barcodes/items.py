@@ -54,6 +54,8 @@ class BarcodeFault(StrEnum):
     NOT_A_DATE = "not a date"
     NO_KEY = "no key"
     """GS1 data without a GTIN or an SSCC."""
+    NO_SERIAL = "no serial"
+    """A product's code, which is the same on every pack."""
     UNSUPPORTED = "unsupported"
     """A form that is known, and not read here."""
     MALFORMED = "malformed"

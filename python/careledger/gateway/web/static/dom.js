@@ -69,11 +69,12 @@ export function facts(pairs) {
 
 export const code = (text) => make("span", { class: "code" }, text);
 
-/** An answer that is a problem: what it says, and its status. */
+/** An answer that is a problem: what it says, its status, and all of it. */
 export class Problem extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, body = {}) {
     super(detail);
     this.status = status;
+    this.body = body;
   }
 }
 
@@ -86,7 +87,7 @@ export async function ask(path, options = {}) {
     throw new Problem(0, say("site.failed_network"));
   }
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, say("site.failed_detail", { detail: body.detail ?? answer.status }));
+  if (!answer.ok) throw new Problem(answer.status, say("site.failed_detail", { detail: body.detail ?? answer.status }), body);
   return body;
 }
 
