@@ -311,14 +311,10 @@ class SerializationIndex:
         found = self._rows.all(BINDING, {**self._own(), "container": container.lower()})
         return [recorded(row, BindingEntry(**row)) for row in found]
 
-    def binding_versions(self, device: str) -> list[Recorded[BindingEntry]]:
+    def binding_versions(self, contract: str, device: str) -> list[Recorded[BindingEntry]]:
         """All that a device went with, oldest first: each binding, and how each window left it, with its limits."""
-        return [
-            recorded(version, BindingEntry(**version))
-            for chain in self._chains
-            if chain.cold_chain is not None
-            for version in self._rows.versions(BINDING, chain.cold_chain, device.lower())
-        ]
+        found = self._rows.versions(BINDING, contract, device.lower())
+        return [recorded(version, BindingEntry(**version)) for version in found]
 
     def windows(self, container: str, excursion: bool | None = None) -> list[Recorded[WindowEntry]]:
         """The windows recorded of a container, by device and start; `excursion`: those that were one, or were none."""

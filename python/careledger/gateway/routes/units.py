@@ -221,9 +221,9 @@ def trace(services: OpenServices, body: Scan, min_block: MinBlock = 0) -> Trace:
 def _windows(index: SerializationIndex, containers: Iterable[str]) -> list[JudgedWindow]:
     """The windows of containers, each with the binding by whose limits it was judged."""
     found = [one for container in containers for one in index.windows(container)]
-    devices = {one.value.device for one in found}
-    bindings = {(device, one.since): one.value for device in devices for one in index.binding_versions(device)}
-    return [(one.value, bindings[one.value.device, one.since]) for one in found]
+    devices = {(one.value.contract, one.value.device) for one in found}
+    bindings = {(device, one.since): one.value for device in devices for one in index.binding_versions(*device)}
+    return [(one.value, bindings[(one.value.contract, one.value.device), one.since]) for one in found]
 
 
 def _step(entry: TraceEntry, book: LotBook, names: Names) -> TraceStep:

@@ -1,4 +1,4 @@
-import { Problem, around, facts, icon, locale, make, notAnswered, say, send, show, time, verdict, whole } from "./dom.js";
+import { Problem, around, ask, facts, icon, locale, make, notAnswered, say, send, show, time, verdict, whole } from "./dom.js";
 import { recalling } from "./recalling.js";
 import { draw } from "./svg.js";
 
@@ -44,7 +44,8 @@ field("ask").addEventListener("submit", async (event) => {
   }
   progress.textContent = say("recalls.searching");
   try {
-    const found = await report(lot.body);
+    const { block_number: newest } = await ask("/chain");
+    const found = await report(lot.body, newest ?? 0);
     show(result, told(found, lot));
     recall?.offer(found, lot);
   } catch (error) {
@@ -70,7 +71,7 @@ function told(found, lot) {
     make("p", {}, say("recalls.lot", { lot: lot.label }), " · ", say("recalls.maker", { name: found.maker_name })),
     standing(found),
     tiles(found),
-    table(found, packs),
+    packs ? table(found, packs) : make("p", {}, say("recalls.nobody")),
     facts([
       [say("recalls.not_packed"), found.not_packed ? count.format(found.not_packed) : null],
       [say("recalls.left_out"), found.left_out ? count.format(found.left_out) : null],
@@ -119,7 +120,7 @@ function table(found, packs) {
 }
 
 function row(who, units, packs, place) {
-  const share = packs ? units / packs : 0;
+  const share = units / packs;
   const bar = draw(
     "svg",
     { class: `share share-${place}`, height: 12, "aria-hidden": "true" },
