@@ -29,6 +29,7 @@ from careledger.gateway.access.people import People
 from careledger.gateway.access.principal import PERSON
 from careledger.gateway.access.sessions import Sessions
 from careledger.gateway.access.wallet import Wallets
+from careledger.gateway.alerts import Alerts
 from careledger.gateway.durable import DurableConnection
 from careledger.gateway.goods import Goods
 from careledger.gateway.indexed import Indexed
@@ -130,6 +131,11 @@ class Services:
     def index(self) -> Indexed:
         """What the index answers, which one process of the gateway keeps."""
         return Indexed(self.database, self.connection, self.settings.wait_seconds)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """What a person of the organization should look at."""
+        return Alerts(self)
 
     @property
     def ways_to_sign_in(self) -> list[str]:

@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     """After which a person must sign in again."""
     session_idle_seconds: Annotated[int, Field(ge=60, le=86_400)] = 1_800
     """After which a session that is not used ends."""
+    alert_outbox_seconds: Annotated[int, Field(ge=1)] = 600
+    """How long a transaction may be in no block until that is an alert."""
+    alert_funds_wei: Annotated[int, Field(ge=0)] = 10**17
+    """What the organization's key should have at least, to pay for transactions."""
+    alert_vault_percent: Annotated[int, Field(ge=0, le=1_000)] = 20
+    """How far above its floor an insurer's free money should be."""
+    alert_index_blocks: Annotated[int, Field(ge=1)] = 30
+    """How far the index may be behind the chain."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may call it with a token; none by default. Cookies are never sent across origins."""
     subscription_hosts: Annotated[tuple[str, ...], NoDecode] = ()

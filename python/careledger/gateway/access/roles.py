@@ -9,7 +9,7 @@ from careledger.contract_enums import MemberRole
 __all__ = ["VISITOR_SCOPES", "scopes_of"]
 
 _DOCUMENTS = frozenset({"documents.read", "documents.write"})
-_HANDLING = frozenset({"units.read", "epcis.capture", "epcis.query", "recalls.read"})
+_HANDLING = frozenset({"units.read", "epcis.capture", "epcis.query", "recalls.read", "reports.read"})
 _MAKING = _HANDLING | {"recalls.write"}
 
 SCOPES_BY_ROLE = {

@@ -21,7 +21,7 @@ SCOPES = {
     "recalls.read": "Ask who holds what of a lot.",
     "reviews.read": "See the reviewers' queue.",
     "reviews.write": "Decide what waits for a person.",
-    "reports.read": "Read the pilot's figures.",
+    "reports.read": "Read the pilot's figures, and the alerts.",
 }
 
 

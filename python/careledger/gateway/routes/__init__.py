@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from careledger.gateway.fhir_claims import SUBMIT, submitting
 from careledger.gateway.jobs import Handler
 from careledger.gateway.routes import (
+    alerts,
     console,
     documents,
     epcis,
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     reports.router,
 )
 
+    alerts.router,
 
 def handlers(services: Services) -> dict[str, Handler]:
     """What performs the jobs, by their kind."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from careledger._version import __version__
 from careledger.errors import CareLedgerError
 from careledger.gateway.deps import OpenServices
-from careledger.gateway.metrics import exposition
+from careledger.gateway.metrics import alert_gauges, exposition
 from careledger.gateway.problems import Refused, detail_of
 from careledger.gateway.services import Services
 
@@ -105,7 +105,7 @@ class _Jobs:
             "Age of the oldest job that is not on chain.",
             value=self._services.jobs.oldest_waiting_seconds(),
         )
-        return [jobs, oldest, *self._index()]
+        return [jobs, oldest, *self._index(), *alert_gauges(self._services.alerts.now())]
 
     def _index(self) -> list[Metric]:
         """How far the index is; nothing while there is none, or the node does not answer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from bisect import bisect_left
 from collections import Counter
 from typing import Annotated, Any
 
@@ -38,6 +40,12 @@ router = APIRouter(
 
 NINETY, HUNDRED = 90, 100
 
+STEPS = (60, 3_600, 86_400, 3 * 86_400, 7 * 86_400)
+"""Seconds that a line's time is counted up to: among them 72 hours and 7 days, which CMS-0057-F gives insurers."""
+
+MOST_LOCATED = 20
+"""So many recalled lots are looked for in one report, the last ones."""
+
 
 def _period(
     start: Annotated[int, Query(alias="from", ge=0, lt=2**40, description="First second, in Unix seconds.")],
@@ -64,13 +72,21 @@ class Part(BaseModel):
         return cls(count=sum(one.numerator for one in shares), of=sum(one.denominator for one in shares))
 
 
+class Step(BaseModel):
+    """How many lines took more than the step before and no more than `up_to_seconds`; null in the last."""
+
+    up_to_seconds: int | None
+    count: int
+
+
 class Turnaround(BaseModel):
-    """Seconds from receipt to the first decision that is not to wait. Of none, all but `count` are null."""
+    """Seconds from receipt to the first decision that is not to wait. Of none, all but the counts are null."""
 
     count: int
     average_seconds: int | None
     median_seconds: int | None
     ninetieth_percentile_seconds: int | None = Field(description="Nine of ten lines took no longer.")
+    steps: list[Step]
 
 
 class DeniedFor(BaseModel):
@@ -137,13 +153,32 @@ class Claims(BaseModel):
     denials: list[DeniedClaims]
 
 
+class Located(BaseModel):
+    """A recalled lot, and how long it took to find out who holds what of it."""
+
+    lot: str = Field(description="Its id on the chain.")
+    recalled_at: int = Field(description="Unix seconds.")
+    recall_class: str
+    holders: int
+    packs: int = Field(description="Every number that was commissioned counts once.")
+    took_microseconds: int
+
+
+class Recalls(BaseModel):
+    """Lots that were recalled in the time; of the last 20 it was found out for this report who holds what."""
+
+    recalled: int
+    located: list[Located] = Field(description="The last recall first.")
+
+
 class Pilot(BaseModel):
-    """The pilot's figures."""
+    """The pilot's figures. What this gateway has no figures for, by its settings, is null: never zero."""
 
     start: int
     end: int
-    requests: Requests
-    claims: Claims
+    requests: Requests | None = Field(description="Null without `PAYER`, as are claims.")
+    claims: Claims | None
+    recalls: Recalls | None = Field(description="Null without `SUPPLY`.")
     gas: Gas
     as_of: AsOf
 
@@ -159,14 +194,28 @@ class Cms(BaseModel):
 
 @router.get("/pilot")
 def pilot(services: OpenServices, period: In, exclude: Excluded = [], min_block: MinBlock = 0) -> Pilot:  # noqa: B006
-    """Turnaround, the share that the rules decide, denials by reason, amounts, and what it cost to send."""
-    events, as_of = _events(services, period, min_block)
-    found = measure(events, period, exclude)
+    """Turnaround, the share that the rules decide, denials by reason, amounts, how long it took to locate recalled
+    lots, and what it cost to send."""
+    payer = None if services.settings.payer is None else services.payer
+    supply = None if services.settings.supply is None else services.supply
+    followed = [] if payer is None else [payer.authorizations.address]
+    followed += [] if supply is None else [supply.lots.address]
+    for contract in followed[1:]:
+        services.index.read(lambda _: None, min_block, contract)
+
+    def ask(view: View) -> tuple[list[EventRow] | None, Recalls | None]:
+        events = None if payer is None else events_of(view, payer.insurer, period.end)
+        return events, None if supply is None else _recalls(view, supply.operator, period)
+
+    (events, recalls), as_of = services.index.read(ask, min_block, next(iter(followed), None))
+    found = None if events is None else measure(events, period, exclude)
+    seconds = None if events is None else determination_seconds(events, period, exclude)
     return Pilot(
         start=period.start,
         end=period.end,
-        requests=_requests(services, found, determination_seconds(events, period, exclude)),
-        claims=_claims(services, found),
+        requests=None if found is None or seconds is None else _requests(services, found, seconds),
+        claims=None if found is None else _claims(services, found),
+        recalls=recalls,
         gas=_gas(services.outbox.spent(period.start, period.end)),
         as_of=as_of,
     )
@@ -199,6 +248,31 @@ def _events(services: Services, period: Period, min_block: int) -> tuple[list[Ev
     return services.index.read(ask, min_block, payer.authorizations.address)
 
 
+def _recalls(view: View, operator: str, period: Period) -> Recalls:
+    from careledger.serialization.index import SerializationIndex
+
+    index = SerializationIndex(view, operator)
+    recalled = [one.value for one in index.recalls() if period.start <= one.value.recalled_at < period.end]
+    recalled.sort(key=lambda one: one.recalled_at, reverse=True)
+    located = []
+    for one in recalled[:MOST_LOCATED]:
+        began = time.perf_counter_ns()
+        report = index.recall_report(one.lot)
+        took = (time.perf_counter_ns() - began) // 1_000
+        if report is not None:
+            located.append(
+                Located(
+                    lot=report.lot,
+                    recalled_at=one.recalled_at,
+                    recall_class=report.recall_class.name,
+                    holders=len(report.holders),
+                    packs=report.commissioned,
+                    took_microseconds=took,
+                )
+            )
+    return Recalls(recalled=len(recalled), located=located)
+
+
 def _requests(services: Services, found: Metrics, seconds: list[int]) -> Requests:
     both = found.standard, found.expedited
     denials: Counter[tuple[Any, int]] = Counter()
@@ -215,6 +289,7 @@ def _requests(services: Services, found: Metrics, seconds: list[int]) -> Request
             average_seconds=None if times.average is None else int(times.average),
             median_seconds=_median(times),
             ninetieth_percentile_seconds=_ninetieth(seconds),
+            steps=_steps(seconds),
         ),
         automatic=Part.share(*(part.automatic for part in both)),
         approved=Part.share(*(part.approved for part in both)),
@@ -270,3 +345,8 @@ def _median(times: Durations) -> int | None:
 def _ninetieth(seconds: list[int]) -> int | None:
     """The least time that at least nine of ten do not exceed."""
     return seconds[-(-NINETY * len(seconds) // HUNDRED) - 1] if seconds else None
+
+
+def _steps(seconds: list[int]) -> list[Step]:
+    counts = Counter(bisect_left(STEPS, one) for one in seconds)
+    return [Step(up_to_seconds=upper, count=counts[place]) for place, upper in enumerate((*STEPS, None))]
