@@ -55,7 +55,8 @@ def _redirected(path: str) -> Callable[..., Response]:
     def redirect(
         lang: Annotated[str | None, Cookie()] = None, accept_language: Annotated[str, Header()] = ""
     ) -> Response:
-        found = f"/{language_of(lang, accept_language)}{path}"
+        query = f"?{request.url.query}" if request.url.query else ""
+        found = f"/{language_of(lang, accept_language)}{path}{query}"
         return RedirectResponse(found, 307, {"Vary": "Accept-Language, Cookie"})
 
     return redirect

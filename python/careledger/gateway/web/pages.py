@@ -56,6 +56,7 @@ _OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
 _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
 PAGES = (
     Page("/verify", "verify", ("files", "verify", "answers", "doubts", "parts", "reasons")),
+    Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
 )
@@ -149,7 +150,7 @@ def render(
             page=page,
             reader=reader,
             ways=services.ways_to_sign_in,
-            there=f"/{other}{page.path}" if page else f"/{other}/verify",
+            there=f"/{other}{page.path}{_query(request)}" if page else f"/{other}/verify",
             sign_in=f"/{language}{SIGN_IN}?{urlencode({'to': f'/{language}{(page or PAGES[0]).path}'})}",
             static=f"/static/{_static()[0]}",
             organization=services.settings.organization,
@@ -167,6 +168,10 @@ def render(
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, language, 365 * 86_400, httponly=True, samesite="lax", secure=secure)
     return response
+
+
+def _query(request: Request) -> str:
+    return f"?{request.url.query}" if request.url.query else ""
 
 
 def install_error_pages(app: FastAPI) -> None:
