@@ -53,7 +53,7 @@ def _shown(page: Page, language: str) -> Callable[[Request], Response]:
 
 def _redirected(path: str) -> Callable[..., Response]:
     def redirect(
-        lang: Annotated[str | None, Cookie()] = None, accept_language: Annotated[str, Header()] = ""
+        request: Request, lang: Annotated[str | None, Cookie()] = None, accept_language: Annotated[str, Header()] = ""
     ) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         found = f"/{language_of(lang, accept_language)}{path}{query}"
