@@ -159,6 +159,7 @@ def test_a_trace_tells_who_held_it_each_act_and_how_warm_it_was(page: Page, worl
     assert "not measured" in rows[2]
     shapes = [trace.locator(f".chart .chart-{kind}").count() for kind in ("good", "bad", "mark", "gap", "band")]
     assert shapes == [2, 1, 1, 1, 1]
+    assert trace.locator(".chart").get_by_text("too warm · 12.4°C").count() == 1
     assert violations(page) == []
 
 

@@ -47,6 +47,10 @@ def test_what_is_not_verified_has_its_own_answer_and_cause(maker: SupplyGateway,
     swapped = maker.verify(goods.code(serial=goods.serials[0].swapcase()))
     assert (swapped["verified"], swapped["finding"]) == (False, "NOT_KNOWN_HERE")
     assert "caps lock" in swapped["likelier_cause"]
+    (fault,) = swapped["barcode"]
+    assert (fault["fault"], goods.serials[0] in fault["likelier"]) == ("WRONG_CASE", True)
+    (fault,) = maker.verify(f"(01){GTIN}(10){goods.number}")["barcode"]
+    assert fault["fault"] == "NO_SERIAL"
 
 
 def test_a_pack_that_was_dispensed_says_so(maker: SupplyGateway) -> None:

@@ -6,6 +6,8 @@ import { draw } from "./svg.js";
 const HEIGHT = 280;
 const EDGE = { top: 34, right: 14, bottom: 46, left: 58 };
 const TICK_WIDTH = 120;
+const LABEL_WIDTH = 46;
+const WORDS_WIDTH = 170;
 
 const degrees = new Intl.NumberFormat(locale, { style: "unit", unit: "celsius", maximumFractionDigits: 2 });
 const rounded = new Intl.NumberFormat(locale, { style: "unit", unit: "celsius", maximumFractionDigits: 1 });
@@ -128,7 +130,8 @@ function bar(one, { x, y, base }, id) {
   const middle = left + width / 2;
   if (!one.has_readings) {
     const gap = draw("rect", { class: "chart-gap", x: left, y: EDGE.top, width, height: base - EDGE.top });
-    return draw("g", {}, gap, draw("text", { class: "chart-sign", x: middle, y: (EDGE.top + base) / 2, "text-anchor": "middle" }, "?"));
+    const words = width < WORDS_WIDTH ? "?" : `? ${say("cold.no_readings")}`;
+    return draw("g", {}, gap, draw("text", { class: "chart-sign", x: middle, y: EDGE.top + 24, "text-anchor": "middle" }, words));
   }
   const top = y(one.highest_centidegrees);
   const height = Math.max(3, y(one.lowest_centidegrees) - top);
@@ -144,8 +147,12 @@ function bar(one, { x, y, base }, id) {
 const sign = (x, foot) => draw("path", { class: "chart-mark", d: `M${x - 7} ${foot}h14l-7 -13z` });
 
 function label(one, x, y, width) {
-  const words = isCold(one) && !isWarm(one) ? one.lowest_centidegrees : one.highest_centidegrees;
-  return width < 46 ? [] : [draw("text", { class: "chart-text chart-strong", x, y, "text-anchor": "middle" }, rounded.format(words / 100))];
+  if (width < LABEL_WIDTH) return [];
+  const name = judged(one);
+  const told = { too_cold: one.lowest_centidegrees, mean_too_high: one.mean_centidegrees }[name] ?? one.highest_centidegrees;
+  const figure = rounded.format(told / 100);
+  const words = width < WORDS_WIDTH ? figure : `${say(`cold.${name}`)} · ${figure}`;
+  return [draw("text", { class: "chart-text chart-strong", x, y, "text-anchor": "middle" }, words)];
 }
 
 function legend(windows, number) {
