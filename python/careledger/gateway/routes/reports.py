@@ -160,7 +160,7 @@ class Located(BaseModel):
     recalled_at: int = Field(description="Unix seconds.")
     recall_class: str
     holders: int
-    packs: int = Field(description="Every number that was commissioned counts once.")
+    packs: int = Field(description="That they hold, or that are on the way.")
     took_microseconds: int
 
 
@@ -266,7 +266,7 @@ def _recalls(view: View, operator: str, period: Period) -> Recalls:
                     recalled_at=one.recalled_at,
                     recall_class=report.recall_class.name,
                     holders=len(report.holders),
-                    packs=report.commissioned,
+                    packs=report.held + report.on_the_way,
                     took_microseconds=took,
                 )
             )

@@ -64,6 +64,7 @@ PAGES = (
 
 
 SIGN_IN = "/sign-in"
+    Page("/pilot", "pilot", ("pilot", "alerts", "alert_rules", "line_bases"), "reports.read"),
 
 
 @dataclass(frozen=True)
