@@ -21,6 +21,7 @@ from careledger.authorization.review_file import dump_review, parse_review
 from careledger.authorization.reviews import Reviews
 from careledger.chain.indexer.reader import View
 from careledger.contract_enums import Action
+from careledger.errors import ConfigurationError
 from careledger.gateway.access import Principal
 from careledger.gateway.deps import IdempotencyKey, OpenServices, Prefer, allowed, wait_seconds
 from careledger.gateway.etags import MinBlock
@@ -76,6 +77,13 @@ class Waiting(BaseModel):
     first_opinion: str | None
 
 
+class Numbered(BaseModel):
+    """What stands on the chain as a number, in words."""
+
+    number: int
+    text: str
+
+
 class Queue(BaseModel):
     """What waits, the least time left first. `time` is what `seconds_left` is counted from, in Unix seconds."""
 
@@ -84,6 +92,11 @@ class Queue(BaseModel):
     next: str | None = Field(description="Give it as `after` for the next page.")
     time: int
     as_of: AsOf
+    signs: bool = Field(description="Whether decisions of whoever asks can be signed here.")
+    reasons: list[Numbered] = Field(description="The insurer's list; empty if this gateway has none.")
+    classes: list[Numbered] = Field(description="Names of benefit classes by the rule file, if there is one here.")
+    currency: str | None = Field(description="By the rule file, as is `decimals`.")
+    decimals: int | None
 
 
 class Step(StrEnum):
@@ -154,7 +167,19 @@ def queue(
         return len(found), [_shown(view, payer, one, now) for one in page], following
 
     (waiting, lines, following), as_of = services.index.read(ask, min_block, payer.authorizations.address)
-    return Queue(waiting=waiting, lines=lines, next=following, time=now, as_of=as_of)
+    rules = None if services.settings.rules is None else services.rule_set
+    return Queue(
+        waiting=waiting,
+        lines=lines,
+        next=following,
+        time=now,
+        as_of=as_of,
+        signs=_signs(services, reader),
+        reasons=[Numbered(number=one.number, text=one.text) for one in services.reasons],
+        classes=[Numbered(number=number, text=text) for number, text in rules.class_names.items()] if rules else [],
+        currency=rules.settlement.currency if rules else None,
+        decimals=rules.settlement.decimals if rules else None,
+    )
 
 
 @router.post("/reviews/overdue", status_code=201, responses={**ACCEPTED, **responses(409, 410)})
@@ -284,6 +309,15 @@ def _own_payer(services: Services, principal: Principal) -> Payer:
     if organization_id(principal.organization) != services.organization:
         raise Refused(403, "Another's", "reviews are for the insurer's own systems")
     return payer
+
+
+def _signs(services: Services, principal: Principal) -> bool:
+    """Whether a principal's decisions can be signed here."""
+    try:
+        services.reviewer_for(principal.subject)
+    except (Refused, ConfigurationError):
+        return False
+    return True
 
 
 def _waiting(view: View, payer: Payer, waits_for: WaitsFor | None = None) -> list[WaitingLine]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from careledger.gateway.access import Principal
@@ -15,6 +15,8 @@ from careledger.gateway.deps import OpenServices, OpenSession, SessionId, Signed
 from careledger.gateway.problems import Refused, responses
 from careledger.gateway.services import Services
 from careledger.gateway.signed_in import of_key, require_same_origin
+from careledger.gateway.web import LANGUAGES, TAG, language_of, render
+from careledger.gateway.web.words import COOKIE
 
 __all__ = ["router"]
 
@@ -83,7 +85,12 @@ def sign_in_with_wallet(
     return _view(services, begin(services, request, response, who.subject, key), who)
 
 
-@router.get("/oidc/begin", status_code=303, responses={303: {"description": "To the server."}, **responses(404)})
+@router.get(
+    "/oidc/begin",
+    status_code=303,
+    tags=[TAG],
+    responses={303: {"description": "To the server."}, **responses(404)},
+)
 def begin_at_server(
     services: OpenServices,
     to: Annotated[str, Query(pattern=RETURN_PATH, max_length=200, description="Page to return to.")] = "/",
@@ -96,7 +103,7 @@ def begin_at_server(
     return response
 
 
-@router.get("/oidc/callback", status_code=303, responses={303: {"description": "Signed in."}, **responses(400, 404)})
+@router.get("/oidc/callback", response_class=HTMLResponse, tags=[TAG], responses=responses(400, 404))
 def end_at_server(
     services: OpenServices,
     request: Request,
@@ -105,7 +112,9 @@ def end_at_server(
     error: Annotated[str | None, Query(max_length=200)] = None,
     iss: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    """Where the server sends the browser back to. The person must be in this gateway's file of people."""
+    """Where the server sends the browser back to. The person must be in this gateway's file of people. The answer is a
+    page that goes on by itself: browsers send the session's cookie to where a page of this gateway's leads, and not
+    to where another site redirects."""
     open_id = _open_id(services)
     back = Callback(state, None if error else code, iss)
     server_subject, to = open_id.finish(request.cookies.get(open_id.cookie.name), back)
@@ -115,9 +124,19 @@ def end_at_server(
     if services.people.known(subject) is None:
         raise Refused(403, "Not known here", "the server knows this person, and this gateway's file of people does not")
     services.require_standing(services.organization)
-    response = RedirectResponse(to, 303)
+    response = _going_on(request, to)
     begin(services, request, response, subject)
     open_id.cookie.take_away(response)
+    return response
+
+
+def _going_on(request: Request, to: str) -> Response:
+    """A page that leads to another one of this gateway's."""
+    asked, in_path = request.headers.get("accept-language", ""), to.split("/")[1]
+    language = in_path if in_path in LANGUAGES else language_of(request.cookies.get(COOKIE), asked)
+    response = render(request, "signed-in", language, to=to)
+    response.headers["Refresh"] = f"0; url={to}"
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

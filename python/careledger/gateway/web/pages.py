@@ -59,6 +59,8 @@ PAGES = (
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
+    Page("/desk", "desk", ("desk", "desk_waits", "desk_bases", "desk_steps", "desk_refusals"), "reviews.read", "payer"),
+    Page("/sign-in", "sign-in", ("sign_in",), is_in_navigation=False),
 )
 """In the order of the navigation."""
 
@@ -190,8 +192,13 @@ def _paged(handler: Callable[..., Any]) -> Callable[[Request, Exception], Respon
         path = request.url.path.split("/")
         in_path = path[1] if path[1] in LANGUAGES else None
         language = in_path or language_of(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
-        request_id = getattr(request.state, "request_id", "")
-        return render(request, "error", language, status=found.status_code, number=found.status_code, id=request_id)
+        template = "not-signed-in" if request.url.path.startswith("/session/oidc/") else "error"
+        told: dict[str, Any] = {
+            "number": found.status_code,
+            "title": error.title if isinstance(error, Refused) else "",
+            "id": getattr(request.state, "request_id", ""),
+        }
+        return render(request, template, language, status=found.status_code, **told)
 
     return answer
 

@@ -1,0 +1,31 @@
+// Units and amounts as people write them. On the chain units are counted in thousandths, amounts in the token's minor units.
+
+import { locale, say } from "./dom.js";
+
+const MILLI_DECIMALS = 3;
+
+/** A whole number of the smallest parts of what is typed; undefined for what is no number, or too fine. */
+export function parsed(text, decimals) {
+  const found = /^(\d+)(?:\.(\d+))?$/.exec(text.trim());
+  if (!found || (found[2] ?? "").length > decimals) return undefined;
+  const value = Number(found[1] + (found[2] ?? "").padEnd(decimals, "0"));
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** The decimal number that `parsed` takes, without needless zeros. */
+export function plain(value, decimals) {
+  const digits = String(value).padStart(decimals + 1, "0");
+  const [whole, part] = [digits.slice(0, digits.length - decimals), digits.slice(digits.length - decimals).replace(/0+$/, "")];
+  return part ? `${whole}.${part}` : whole;
+}
+
+export const units = { parsed: (text) => parsed(text, MILLI_DECIMALS), plain: (milli) => plain(milli, MILLI_DECIMALS) };
+
+export const unitsText = (milli) => say("desk.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: MILLI_DECIMALS }).format(milli / 1000) });
+
+/** An amount in the currency of the rule file, if the gateway has one. */
+export function amountText(amount, { currency, decimals }) {
+  if (amount === null) return say("desk.no_amount");
+  if (currency === null) return say("desk.minor", { count: new Intl.NumberFormat(locale).format(amount) });
+  return new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount / 10 ** decimals);
+}
