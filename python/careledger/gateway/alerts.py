@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from careledger.chain.indexer.reader import View
 from careledger.chain.outbox.states import IN_FLIGHT, State
 from careledger.contract_enums import ContainerState, UnitStatus
-from careledger.errors import CareLedgerError
+from careledger.errors import CareLedgerError, NodeUnreachable
 from careledger.gateway.problems import Refused, detail_of
 
 if TYPE_CHECKING:
@@ -73,6 +73,14 @@ SEVERITIES = {
     Rule.INDEX_BEHIND: Severity.WARNING,
 }
 
+WATCHED_WITH = {
+    Rule.OVERDUE: "payer",
+    Rule.VAULT_NEAR_FLOOR: "payer",
+    Rule.EXCURSION: "supply",
+    Rule.FALSIFIED_PACK: "supply",
+}
+"""The setting without which there is nothing to watch."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -106,18 +114,29 @@ class Alerts:
         """How each rule stands, as of the last seconds. Raises nothing of what this package foresees."""
         with self._looking:
             if time.monotonic() - self._looked_at > KEPT_SECONDS:
-                self._found = tuple(self._look(rule) for rule in Rule)
+                self._found = tuple(self._look())
                 self._looked_at = time.monotonic()
             return self._found
 
-    def _look(self, rule: Rule) -> Finding:
-        try:
-            found = _RULES[rule](self._services)
-        except Refused as refusal:
-            return Finding(rule, Standing.NOT_CHECKED, problem=refusal.detail)
-        except CareLedgerError as error:
-            return Finding(rule, Standing.NOT_CHECKED, problem=detail_of(error))
-        return Finding(rule, Standing.NOT_WATCHED) if found is None else found
+    def _look(self) -> Iterator[Finding]:
+        """A node that does not answer is asked once, not by every rule: each would wait for it."""
+        silent: NodeUnreachable | None = None
+        for rule in Rule:
+            setting = WATCHED_WITH.get(rule)
+            if setting is not None and getattr(self._services.settings, setting) is None:
+                yield Finding(rule, Standing.NOT_WATCHED)
+                continue
+            try:
+                if silent is not None:
+                    raise silent
+                found = _RULES[rule](self._services)
+            except Refused as refusal:
+                yield Finding(rule, Standing.NOT_CHECKED, problem=refusal.detail)
+            except CareLedgerError as error:
+                silent = error if isinstance(error, NodeUnreachable) else silent
+                yield Finding(rule, Standing.NOT_CHECKED, problem=detail_of(error))
+            else:
+                yield Finding(rule, Standing.NOT_WATCHED) if found is None else found
 
 
 # ---------------------------------------------------------------------- of every gateway
@@ -196,16 +215,14 @@ def _vault_near_floor(services: Services) -> Finding | None:
 
 
 def _is_insurers(services: Services) -> bool:
-    return services.settings.payer is not None and services.payer.insurer == services.organization
+    return services.payer.insurer == services.organization
 
 
 # ---------------------------------------------------------------------- of one that handles packs
 
 
-def _excursion(services: Services) -> Finding | None:
+def _excursion(services: Services) -> Finding:
     """Containers that the organization packed, has, or is to get, and whose cold chain was broken, are still about."""
-    if services.settings.supply is None:
-        return None
     from careledger.serialization.index import SerializationIndex, published_in
     from careledger.serialization.index_rows import Rows
     from careledger.serialization.trade_read_model import WINDOW
@@ -235,11 +252,9 @@ def _excursion(services: Services) -> Finding | None:
     )
 
 
-def _falsified_pack(services: Services) -> Finding | None:
+def _falsified_pack(services: Services) -> Finding:
     """Packs that the organization made, has, or looks into are suspect, or were found illegitimate and not everybody
     was told yet."""
-    if services.settings.supply is None:
-        return None
     from careledger.serialization.index import SerializationIndex, published_in
     from careledger.serialization.index_rows import Rows
     from careledger.serialization.read_model import UNIT
