@@ -40,7 +40,7 @@ from careledger.chain.connection import TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.chain.signers import Signer
 from careledger.chain.signers.signer import required
-from careledger.chain.typed_data import compact_signature, shortest_signature
+from careledger.chain.typed_data import Message, compact_signature, shortest_signature
 from careledger.chain.values import account_address
 from careledger.errors import InvalidInput, UnknownOrganization
 from careledger.identity import Organizations
@@ -343,28 +343,51 @@ class Documents:
 
         `content` is the fingerprint's content hash, 32 bytes; `deadline` is Unix seconds.
         """
-        message = subject_dispute_message(
-            self._chain_id, self.address, location.submitter, location.leaf, reason, statement, deadline
-        )
-        return self._send(
-            "disputeAsSubject",
-            location.to_abi(),
-            content,
-            subject.address,
-            reason,
-            statement,
-            deadline,
-            shortest_signature(subject, message),
-        )
+        message = self.subject_dispute(location.submitter, location.leaf, reason, deadline, statement)
+        signature = shortest_signature(subject, message)
+        return self.relay_dispute(location, content, subject.address, reason, deadline, signature, statement)
 
     def withdraw_dispute_as_subject(
         self, submitter: str, leaf: str, subject: Signer, deadline: int
     ) -> TransactionReceipt:
         """Withdraws a subject's dispute, which the subject signs, for good."""
+        signature = shortest_signature(subject, self.subject_withdrawal(submitter, leaf, deadline))
+        return self.relay_withdrawal(submitter, leaf, subject.address, deadline, signature)
+
+    def subject_dispute(
+        self, submitter: str, leaf: str, reason: DisputeReason, deadline: int, statement: str = ZERO_HASH
+    ) -> Message:
+        """What a document's subject signs to dispute it, for `relay_dispute`."""
         account = account_address("submitter", submitter)
-        message = subject_withdrawal_message(self._chain_id, self.address, account, leaf, deadline)
-        signature = shortest_signature(subject, message)
-        return self._send("withdrawDisputeAsSubject", account, leaf, subject.address, deadline, signature)
+        return subject_dispute_message(self._chain_id, self.address, account, leaf, reason, statement, deadline)
+
+    def subject_withdrawal(self, submitter: str, leaf: str, deadline: int) -> Message:
+        """What a document's subject signs to withdraw its dispute, for `relay_withdrawal`."""
+        account = account_address("submitter", submitter)
+        return subject_withdrawal_message(self._chain_id, self.address, account, leaf, deadline)
+
+    def relay_dispute(
+        self,
+        location: Location,
+        content: bytes,
+        subject: str,
+        reason: DisputeReason,
+        deadline: int,
+        signature: bytes,
+        statement: str = ZERO_HASH,
+    ) -> TransactionReceipt:
+        """Sends a dispute that a subject signed elsewhere, and pays for it."""
+        account = account_address("subject", subject)
+        return self._send(
+            "disputeAsSubject", location.to_abi(), content, account, reason, statement, deadline, signature
+        )
+
+    def relay_withdrawal(
+        self, submitter: str, leaf: str, subject: str, deadline: int, signature: bytes
+    ) -> TransactionReceipt:
+        """Sends the withdrawal of a dispute that a subject signed elsewhere, and pays for it."""
+        who = account_address("submitter", submitter), leaf, account_address("subject", subject)
+        return self._send("withdrawDisputeAsSubject", *who, deadline, signature)
 
     # ------------------------------------------------------------------ reads
 

@@ -9,6 +9,7 @@ from careledger.gateway.jobs import Handler
 from careledger.gateway.routes import (
     alerts,
     console,
+    disputes,
     documents,
     epcis,
     fhir,
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     session.router,
     jobs.router,
     documents.router,
+    disputes.router,
     fhir.router,
     epcis.router,
     units.router,
@@ -42,14 +44,15 @@ ROUTERS: tuple[APIRouter, ...] = (
     console.router,
     reviews.router,
     reports.router,
+    alerts.router,
 )
 
-    alerts.router,
 
 def handlers(services: Services) -> dict[str, Handler]:
     """What performs the jobs, by their kind."""
     return {
         documents.ANCHOR: documents.anchoring(services),
+        disputes.RELAY: disputes.relaying(services),
         SUBMIT: submitting(services),
         **epcis.capturing_handlers(services),
         recalls.RECALL: recalls.recalling(services),
