@@ -59,6 +59,7 @@ PAGES = (
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
+    Page("/pilot", "pilot", ("pilot", "alerts", "alert_rules", "line_bases"), "reports.read"),
     Page("/desk", "desk", ("desk", "desk_waits", "desk_bases", "desk_steps", "desk_refusals"), "reviews.read", "payer"),
     Page("/sign-in", "sign-in", ("sign_in",), is_in_navigation=False),
 )
@@ -66,7 +67,6 @@ PAGES = (
 
 
 SIGN_IN = "/sign-in"
-    Page("/pilot", "pilot", ("pilot", "alerts", "alert_rules", "line_bases"), "reports.read"),
 
 
 @dataclass(frozen=True)
