@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -15,14 +18,19 @@ from careledger.gateway.indexed import AsOf
 from careledger.gateway.problems import Refused, responses
 from careledger.identity.governance_index import GovernanceIndex
 from careledger.identity.index import OrganizationIndex
-from careledger.identity.types import Membership
+from careledger.identity.types import MemberRole, Membership
+from careledger.identity.types import Organization as Registered
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["register"], responses=responses(404, 412, 422, 429, 503))
 
 NAME_CHARACTERS = 100
+PAGE_ORGANIZATIONS, MOST_ORGANIZATIONS = 50, 200
+READ_AT_ONCE = 1_000
+ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 Named = Annotated[str, Path(min_length=1, max_length=NAME_CHARACTERS, description="Registered name, or id.")]
+Role = StrEnum("Role", [(role.name, role.name) for role in MemberRole])  # type: ignore[misc]
 Time = Annotated[int, Query(ge=0, lt=2**40, description="Unix seconds, not after the last block's.")]
 
 
@@ -44,6 +52,24 @@ class Register(BaseModel):
             licence_expiry=membership.licence_expiry,
             since=membership.since,
         )
+
+
+class Listed(BaseModel):
+    """An organization in the list. `active`: it may start something new, in the roles that it has."""
+
+    id: str
+    name: str
+    active: bool
+    membership: Register
+
+
+class Organizations(BaseModel):
+    """Organizations by their names; `total` fit. `next` is the `after` of the next page, null on the last one."""
+
+    organizations: list[Listed]
+    total: int
+    next: str | None
+    as_of: AsOf
 
 
 class PublicIdentifier(BaseModel):
@@ -149,6 +175,51 @@ class Governance(BaseModel):
 
 def _read(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     return {200: {"model": model}, 304: {"description": "What the client has holds."}}
+
+
+@router.get("/organizations", responses=_read(Organizations))
+def organizations(
+    services: OpenServices,
+    search: Annotated[
+        str, Query(max_length=NAME_CHARACTERS, description="A part of the name, or an address: whose key it is or was.")
+    ] = "",
+    role: Annotated[Role | None, Query(description="Only organizations with this role.")] = None,
+    after: Annotated[str, Query(max_length=NAME_CHARACTERS, description="The `next` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_ORGANIZATIONS)] = PAGE_ORGANIZATIONS,
+    min_block: MinBlock = 0,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Who is in the register, by name, with standing, roles and licence. Keys and identifiers: ask for one."""
+
+    def ask(view: View) -> list[Registered]:
+        found = _fitting(OrganizationIndex(view), search.strip(), None if role is None else MemberRole[role])
+        return sorted(found, key=lambda one: _order(one.name))
+
+    fitting, as_of = services.index.read(ask, min_block)
+    rest = [one for one in fitting if _order(one.name) > _order(after)]
+    listed = [
+        Listed(id=one.id, name=one.name, active=one.active, membership=Register.of(one.membership))
+        for one in rest[:limit]
+    ]
+    following = listed[-1].name if len(rest) > limit else None
+    body = Organizations(organizations=listed, total=len(fitting), next=following, as_of=as_of)
+    return tagged(body, as_of, if_none_match)
+
+
+def _fitting(index: OrganizationIndex, search: str, role: MemberRole | None) -> Iterator[Registered]:
+    key = search.lower() if ADDRESS.fullmatch(search) else None
+    part = "" if key else search.casefold()
+    after: str | None = None
+    while True:
+        page = [one.value for one in index.search(role=role, key=key, after=after, limit=READ_AT_ONCE)]
+        yield from (one for one in page if part in one.name.casefold())
+        if len(page) < READ_AT_ONCE:
+            return
+        after = page[-1].id
+
+
+def _order(name: str) -> tuple[str, str]:
+    return name.casefold(), name
 
 
 @router.get("/organizations/{organization}", responses=_read(Organization))

@@ -52,11 +52,14 @@ class Page:
         return self.setting is None or getattr(services.settings, self.setting) is not None
 
 
+_OF_REGISTER = ("organizations", "standings", "member_roles", "key_statuses")
+_OF_GOVERNANCE = ("governance", "contract_roles", "operation_states")
 _OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
 _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
 PAGES = (
     Page("/verify", "verify", ("files", "verify", "answers", "doubts", "parts", "reasons")),
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
+    Page("/organizations", "organizations", (*_OF_REGISTER, *_OF_GOVERNANCE)),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
     Page("/pilot", "pilot", ("pilot", "alerts", "alert_rules", "line_bases"), "reports.read"),

@@ -51,7 +51,10 @@ function reason(name) {
 
 function who({ act, by }) {
   if (!by) return null;
-  if (by.name !== null) return make("p", {}, around("timeline.by", { name: make("strong", {}, by.name) }));
+  if (by.name !== null) {
+    const name = make("a", { href: `organizations?organization=${by.organization}` }, by.name);
+    return make("p", {}, around("timeline.by", { name }));
+  }
   const unknown = act.startsWith("dispute") && act !== "dispute_answered" ? "party" : "nobody";
   return make("p", {}, around(`timeline.by_${unknown}`, { key: code(by.key) }));
 }
