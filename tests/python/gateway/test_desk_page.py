@@ -129,7 +129,7 @@ def test_a_reviewer_grants_a_part_and_follows_it_until_it_is_final(page: Page, d
     request, sent = waiting(desk, expedited=True), list[Request]()
     page.on("request", lambda one: sent.append(one))
     row = queue(page).first
-    for words in ("nutrition", "Urgent", HOSPITAL, "every time", "2 units", "$200.00", "left"):
+    for words in ("Nutrition", "Urgent", HOSPITAL, "every time", "2 units", "$200.00", "left"):
         expect(row).to_contain_text(words)
     open_line(page, request)
     page.click("#terms button[type=submit]")

@@ -1,7 +1,7 @@
 // The form in which a reviewer decides a line: what is stated, what will happen, and its sending.
 
 import { Problem, make, say, send } from "./dom.js";
-import { amountText, parsed, plain, units, unitsText } from "./quantities.js";
+import { amountText, parsed, plain, units, unitsText, words } from "./quantities.js";
 
 const GRANTS = ["APPROVED_IN_FULL", "APPROVED_IN_PART", "MODIFIED"];
 const WITHOUT_REASON = ["APPROVED_IN_FULL", "INFORMATION_REQUESTED"];
@@ -13,13 +13,13 @@ const asynchronous = (key) => ({ "Idempotency-Key": key, Prefer: "respond-async"
 
 /** What is wrong with the form: the name of the words for it, and of the field. */
 class Wrong extends Error {
-  constructor(words, id) {
-    super(say(`desk.${words}`));
+  constructor(name, id) {
+    super(say(`desk.${name}`));
     this.id = id;
   }
 }
 
-function options(list, first, sign = (one) => one.text.replaceAll("-", " ")) {
+function options(list, first, sign = words) {
   const all = list.map((one) => make("option", { value: one.number }, sign(one)));
   return first === undefined ? all : [make("option", { value: "" }, first), ...all];
 }
@@ -30,7 +30,7 @@ export function deciding(sent) {
   let line, known, body, key;
 
   const action = () => choices.find((one) => one.querySelector("input").checked)?.dataset.step;
-  const words = (step) => (step === "DENIED" && line.waits_for === "appeal" ? "UPHELD" : step);
+  const named = (step) => (step === "DENIED" && line.waits_for === "appeal" ? "UPHELD" : step);
   const hasUnknownAmount = () => line.amount_requested === null;
   const states = (step) => step === "APPROVED_IN_PART" || step === "MODIFIED" || (step === "APPROVED_IN_FULL" && hasUnknownAmount());
 
@@ -51,8 +51,8 @@ export function deciding(sent) {
     field("terms").reset();
     for (const choice of choices) {
       choice.hidden = !isOffered(choice.dataset.step);
-      choice.querySelector(".choice-name").textContent = say(`desk_steps.${words(choice.dataset.step)}`);
-      choice.querySelector(".choice-what").textContent = say(`desk_steps.${words(choice.dataset.step)}_what`);
+      choice.querySelector(".choice-name").textContent = say(`desk_steps.${named(choice.dataset.step)}`);
+      choice.querySelector(".choice-what").textContent = say(`desk_steps.${named(choice.dataset.step)}_what`);
     }
     field("units").value = units.plain(line.milli_units_requested);
     field("units-hint").textContent = say("desk.of_asked", { asked: unitsText(line.milli_units_requested) });
@@ -123,7 +123,7 @@ export function deciding(sent) {
     const found = known.reasons.find((one) => one.number === body.reason)?.text ?? body.reason;
     const how = { INFORMATION_REQUESTED: "will_insurer", DEADLINE_EXTENDED: "will_extend" }[chosen] ?? "will_sign";
     return [
-      `${say(`desk_steps.${words(chosen)}`)}: ${say(`desk_steps.${words(chosen)}_what`)}`,
+      `${say(`desk_steps.${named(chosen)}`)}: ${say(`desk_steps.${named(chosen)}_what`)}`,
       grant && say("desk.will_grant", grant),
       body.reason && say("desk.will_reason", { reason: found }),
       say(`desk.${how}`, { organization: document.body.dataset.organization }),

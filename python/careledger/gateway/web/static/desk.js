@@ -3,7 +3,7 @@
 import { around, ask, can, code, facts, icon, locale, make, named, say, show, time } from "./dom.js";
 import { deciding } from "./deciding.js";
 import { following } from "./following.js";
-import { amountText, unitsText } from "./quantities.js";
+import { amountText, unitsText, words } from "./quantities.js";
 
 const [HOUR, DAY] = [3_600, 86_400];
 const PAGE = 25;
@@ -30,7 +30,7 @@ const nameOf = (provider) => names.get(provider) ?? names.set(provider, named(pr
 
 function title(line) {
   const found = known.classes.find((one) => one.number === line.benefit_class);
-  return found ? found.text.replaceAll("-", " ") : say("desk.class", { number: line.benefit_class });
+  return found ? words(found) : say("desk.class", { number: line.benefit_class });
 }
 
 function lasting(seconds) {
@@ -47,9 +47,9 @@ function pair(...parts) {
 const tone = ({ seconds_left: left }) => (left < 0 ? "late" : left < DAY ? "soon" : "well");
 
 function left(line) {
-  const words = say(line.seconds_left < 0 ? "desk.late" : "desk.left", { time: lasting(line.seconds_left) });
+  const told = say(line.seconds_left < 0 ? "desk.late" : "desk.left", { time: lasting(line.seconds_left) });
   const due = make("span", { class: "small" }, around("desk.due", { time: time(line.due_at) }));
-  return make("p", { class: `left left-${tone(line)}` }, icon(line.seconds_left < 0 ? "warn" : "clock"), make("span", {}, words, due));
+  return make("p", { class: `left left-${tone(line)}` }, icon(line.seconds_left < 0 ? "warn" : "clock"), make("span", {}, told, due));
 }
 
 function tags(line) {
@@ -60,7 +60,7 @@ function tags(line) {
     [line.extended, "extended", ""],
     [line.marked_overdue, "marked", "tag-care"],
   ];
-  return found.filter(([holds]) => holds).map(([, words, style]) => make("span", { class: `tag ${style}` }, say(`desk.${words}`)));
+  return found.filter(([holds]) => holds).map(([, tag, style]) => make("span", { class: `tag ${style}` }, say(`desk.${tag}`)));
 }
 
 const why = ({ basis }) => (can(`desk_bases.${basis}`) ? say(`desk_bases.${basis}`) : basis);

@@ -11,12 +11,11 @@ const refusal = ({ title, detail }) => (can(`desk_refusals.${title.replaceAll(" 
 
 function outcome(result) {
   if (result.marked) return make("p", {}, say("desk.marked_count", { marked: result.marked.length, past_due: result.past_due }));
-  const isOpinion = result.events.includes("OpinionGiven");
-  const words = isOpinion ? "opinion_kept" : result.reviewer_key ? "decided" : "done";
+  const words = result.events.includes("OpinionGiven") ? "opinion_kept" : result.reviewer_key ? "decided" : null;
   return make(
     "div",
-    { class: "outcome" },
-    make("h3", {}, say(`desk.${words}`)),
+    {},
+    words && make("h3", {}, say(`desk.${words}`)),
     facts([
       [say("desk.outcome"), say(`desk_steps.${result.action}`)],
       [say("desk.key"), result.reviewer_key && code(result.reviewer_key)],
@@ -39,6 +38,7 @@ export function following(included) {
     stop();
     for (const id of ["job-steps", "job-result"]) field(id).replaceChildren();
     field("job-problem").textContent = "";
+    field("job-heading").textContent = say("desk.sent");
     field("job").hidden = false;
     field("job-heading").focus();
     const current = new EventSource(`${job.href}/events`);
@@ -48,6 +48,7 @@ export function following(included) {
       const words = say(`desk.job_${type}`, { block: now.block_number });
       const mark = type === "failed" ? "mark mark-bad" : "mark";
       field("job-steps").append(make("li", {}, icon(PICTURES[type] ?? "clock", mark), make("p", {}, words), make("p", { class: "small" }, time(at))));
+      if (type === "final") field("job-heading").textContent = say("desk.done");
       if (type === "included") included(now.block_number);
       if (type === "final" || type === "failed") current.close();
       if (now.result) field("job-result").replaceChildren(outcome(now.result));

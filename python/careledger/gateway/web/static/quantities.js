@@ -1,4 +1,4 @@
-// Units and amounts as people write them. On the chain units are counted in thousandths, amounts in the token's minor units.
+// Units, amounts and benefit classes as people write them. On the chain units are counted in thousandths, amounts in the token's minor units.
 
 import { locale, say } from "./dom.js";
 
@@ -21,7 +21,14 @@ export function plain(value, decimals) {
 
 export const units = { parsed: (text) => parsed(text, MILLI_DECIMALS), plain: (milli) => plain(milli, MILLI_DECIMALS) };
 
-export const unitsText = (milli) => say("desk.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: MILLI_DECIMALS }).format(milli / 1000) });
+export const unitsText = (milli) =>
+  milli === 1000 ? say("desk.one_unit") : say("desk.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: MILLI_DECIMALS }).format(milli / 1000) });
+
+/** The rule file's name of a benefit class, as a heading. */
+export function words({ text }) {
+  const plainly = text.replaceAll("-", " ");
+  return plainly.charAt(0).toUpperCase() + plainly.slice(1);
+}
 
 /** An amount in the currency of the rule file, if the gateway has one. */
 export function amountText(amount, { currency, decimals }) {
