@@ -105,7 +105,7 @@ def test_a_link_tells_the_same_goes_on_to_the_newer_version_and_keeps_its_way_in
     page.goto(told.path)
     assert "/en/history?" in page.url
     assert len(acts(page)) == 7
-    page.click(".timeline a")
+    page.click("text=History of the newer version")
     page.wait_for_url(lambda url: told.path not in url)
     newer = acts(page)
     assert [act.partition("\n")[0] for act in newer] == ["Anchored", "Replaces an earlier version"]

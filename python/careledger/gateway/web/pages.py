@@ -52,13 +52,15 @@ class Page:
         return self.setting is None or getattr(services.settings, self.setting) is not None
 
 
+_OF_DOCUMENTS = ("files", "verify", "answers", "doubts", "parts", "reasons")
 _OF_REGISTER = ("organizations", "standings", "member_roles", "key_statuses")
 _OF_GOVERNANCE = ("governance", "contract_roles", "operation_states")
 _OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
 _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
 PAGES = (
-    Page("/verify", "verify", ("files", "verify", "answers", "doubts", "parts", "reasons")),
+    Page("/verify", "verify", _OF_DOCUMENTS),
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
+    Page("/patient", "patient", ("patient", *_OF_DOCUMENTS, "document_acts", "timeline")),
     Page("/organizations", "organizations", (*_OF_REGISTER, *_OF_GOVERNANCE)),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),

@@ -1,5 +1,6 @@
 // The acts on a document, from its anchoring on: who did what, when and why.
 
+import { reason } from "./answers.js";
 import { around, can, code, icon, make, say, time } from "./dom.js";
 
 const LOOKS = {
@@ -30,7 +31,7 @@ function item(act) {
     icon(picture, tone ? `mark mark-${tone}` : "mark"),
     make("h3", {}, heading(act)),
     who(act),
-    act.reason && make("p", {}, say("timeline.reason", { reason: reason(act.reason) })),
+    act.reason && make("p", {}, say("timeline.reason", { reason: reason(act.reason.toLowerCase()) })),
     act.party && act.act === "party_named" ? make("p", {}, code(act.party)) : null,
     act.commitment && BigInt(act.commitment) ? make("p", { class: "small" }, say("timeline.commitment")) : null,
     act.other && make("p", {}, make("a", { href: pathOf(act.other) }, say(`timeline.other_${act.act}`))),
@@ -42,11 +43,6 @@ function item(act) {
 function heading({ act, batch }) {
   const inBatch = `document_acts.${act}_batch`;
   return say(batch && can(inBatch) ? inBatch : `document_acts.${act}`);
-}
-
-function reason(name) {
-  const key = `reasons.${name.toLowerCase()}`;
-  return can(key) ? say(key) : name;
 }
 
 function who({ act, by }) {

@@ -1,31 +1,12 @@
-import { Problem, around, ask, can, code, facts, make, meaning, named, notAnswered, post, say, show, time, verdict, whole } from "./dom.js";
+import { doubts, looks, ofWhen, ofWho, reason, told } from "./answers.js";
+import { Problem, around, ask, code, facts, make, meaning, named, notAnswered, post, say, show, time, verdict, whole } from "./dom.js";
 import { boxes, digest, readReceipt } from "./files.js";
-
-const LOOKS = {
-  active: ["good", "ok"],
-  doubtful: ["care", "warn"],
-  disputed: ["care", "warn"],
-  expired: ["care", "clock"],
-  superseded: ["care", "next"],
-  revoked: ["bad", "no"],
-  unknown: ["bad", "none"],
-  altered: ["bad", "differs"],
-  could_not_check: ["still", "silent"],
-};
 
 const form = document.getElementById("verify");
 const problem = document.getElementById("problem");
 const progress = document.getElementById("progress");
 const sending = document.getElementById("send");
 const result = document.getElementById("result");
-const word = (name) => name.replaceAll(" ", "_").replaceAll("'", "");
-const reason = (name) => (can(`reasons.${name}`) ? say(`reasons.${name}`) : name);
-
-function told(group, name) {
-  const key = `${group}.${word(name)}`;
-  return can(key) ? say(key) : name;
-}
-
 const files = boxes(() => {
   problem.textContent = "";
   sending.hidden = true;
@@ -86,26 +67,17 @@ document.getElementById("send-button").addEventListener("click", () =>
 );
 
 async function answered(found, handling) {
-  const doubtful = found.in_force && found.doubts.some((doubt) => doubt !== "not checked");
-  const name = doubtful && found.answer === "active" ? "doubtful" : word(found.answer);
-  const [tone, picture] = LOOKS[name];
+  const { name, tone, picture } = looks(found);
   return verdict(
     tone,
     picture,
     say(`answers.${name}.name`),
     meaning(say(`answers.${name}.what`), say(`answers.${name}.do`)),
-    found.answer === "could not check" ? null : doubts(found),
+    doubts(found),
     facts(await lines(found, handling)),
     differences(found),
     whole(found),
   );
-}
-
-function doubts(found) {
-  const asked = found.doubts.filter((doubt) => doubt !== "not checked" || found.as_of !== null);
-  if (!asked.length) return null;
-  const list = make("ul", {}, asked.map((doubt) => make("li", {}, told("doubts", doubt))));
-  return make("div", { class: "reasons" }, make("h3", {}, say("verify.doubts")), list);
 }
 
 function ofFile(found, handling) {
@@ -113,18 +85,6 @@ function ofFile(found, handling) {
   const where = say(`verify.file_${handling}`);
   if (found.answer === "altered") return `${say("verify.file_differs")} ${where}`;
   return `${say("verify.file_matches")} ${where}`;
-}
-
-async function ofWho({ who }) {
-  if (who.key_status === null)
-    return who.claimed_organization && say("verify.who_claimed", { name: await named(who.claimed_organization) });
-  if (who.organization === null) return say("verify.nobody");
-  return who.organization_name ?? named(who.organization);
-}
-
-function ofWhen({ when }) {
-  const shown = [time(when.anchored_at), " ", say("verify.in_block", { block: when.block_number })];
-  return when.checked ? shown : around("verify.when_claimed", { when: make("span", {}, shown) });
 }
 
 async function by(actor) {
