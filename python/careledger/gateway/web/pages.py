@@ -60,7 +60,7 @@ _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold
 PAGES = (
     Page("/verify", "verify", _OF_DOCUMENTS),
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
-    Page("/patient", "patient", ("patient", *_OF_DOCUMENTS, "document_acts", "timeline")),
+    Page("/patient", "patient", ("patient", "disputing", *_OF_DOCUMENTS, "document_acts", "timeline")),
     Page("/organizations", "organizations", (*_OF_REGISTER, *_OF_GOVERNANCE)),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),

@@ -1,5 +1,6 @@
 import { doubts, looks, ofWhen, ofWho, reason } from "./answers.js";
-import { Problem, around, facts, icon, make, meaning, post, say, time } from "./dom.js";
+import { disputing } from "./disputing.js";
+import { Problem, around, facts, icon, make, meaning, post, say, send, time } from "./dom.js";
 import { readReceipt } from "./files.js";
 import { timeline } from "./timeline.js";
 
@@ -19,23 +20,25 @@ function card(file, { name, tone, picture }, ...body) {
 
 const unanswered = (file, error) => card(file, { name: say("site.failed"), tone: "still", picture: "silent" }, make("p", {}, error.message));
 
-/** The acts on a document; null where the chain does not know it or could not be asked. */
-async function acts(receipt, { answer }) {
+/** The acts on a document as of a block or a later one; null where the chain does not know it or could not be asked. */
+async function acts(receipt, { answer }, block) {
   if (["unknown", "could not check"].includes(answer)) return null;
-  return (await post("/documents/history", { receipt })).acts;
+  return (await send("POST", "/documents/history", { receipt }, { "Careledger-Min-Block": String(block) })).acts;
 }
 
-async function answered(file, receipt) {
+async function answered(file, receipt, block = 0) {
   const found = await post("/documents/verify", { receipt });
-  const done = await acts(receipt, found);
+  const done = await acts(receipt, found, block);
+  const again = async (after) => put(receipt, await answered(file, receipt, after));
   const look = looks(found);
+  const who = await ofWho(found);
   return card(
     file,
     { ...look, name: say(`answers.${look.name}.name`) },
     meaning(say(`answers.${look.name}.what`), say(`answers.${look.name}.do`)),
     doubts(found),
     facts([
-      [say("verify.who"), await ofWho(found)],
+      [say("verify.who"), who],
       [say("verify.when"), ofWhen(found)],
       [say("verify.expires"), found.when.expiry ? time(found.when.expiry) : null],
       [say("verify.revoked_because"), found.revocation && reason(found.revocation.reason ?? "unspecified")],
@@ -43,6 +46,7 @@ async function answered(file, receipt) {
       [say("patient.disputes"), done && disputes(done)],
       [say("verify.as_of"), found.as_of && around("verify.as_of_block", { block: String(found.as_of.block_number), time: time(found.as_of.block_time) })],
     ]),
+    done && disputing({ receipt, found, acts: done, organization: found.who.organization && who, again }),
     done && make("details", {}, make("summary", {}, say("patient.history")), timeline(done)),
   );
 }
@@ -62,6 +66,16 @@ function dispute(one, reply) {
   return [...around("patient.disputed", values), " ", ...answer];
 }
 
+/** Shows a card, in the place of an earlier one of the same document. */
+function put(receipt, shown) {
+  const same = JSON.stringify(receipt);
+  const earlier = cards.get(same);
+  if (earlier) earlier.replaceWith(shown);
+  else list.append(shown);
+  cards.set(same, shown);
+  return shown;
+}
+
 async function look(file) {
   let receipt;
   try {
@@ -77,10 +91,7 @@ async function look(file) {
     if (!(error instanceof Problem)) throw error;
     shown = unanswered(file, error);
   }
-  const same = JSON.stringify(receipt);
-  cards.get(same)?.remove();
-  cards.set(same, shown);
-  list.append(shown);
+  put(receipt, shown);
   documents.hidden = false;
 }
 
