@@ -110,7 +110,7 @@ def test_a_patient_disputes_and_withdraws_with_a_wallet_alone(
     page.select_option(".disputing select", "INACCURATE")
     page.click("text=Sign the dispute")
     card = page.locator("#list > li")
-    expect(card).to_contain_text("You said that it is wrong: inaccurate")
+    expect(card).to_contain_text("you said that it is wrong: inaccurate")
     expect(card.locator(".verdict-head h3")).to_have_text("In force, but disputed")
     found = hospital.documents.dispute_of(receipt.submitter, receipt.leaf, PATIENT.address)
     assert found is not None

@@ -1,6 +1,6 @@
 // A subject's dispute of a document, signed by a wallet of the browser (EIP-1193) and sent by the gateway.
 
-import { Problem, code, make, post, say, time } from "./dom.js";
+import { Problem, around, code, make, post, say, time } from "./dom.js";
 
 const REASONS = ["INACCURATE", "WRONG_SUBJECT", "NOT_ISSUED", "CONSENT_MISSING", "OUTDATED"];
 const UNDER_WAY = ["queued", "running"];
@@ -26,7 +26,7 @@ export function disputing({ receipt, found, acts, organization: name, again }) {
   const parts = [make("h4", { tabindex: "-1" }, say(mine ? "disputing.yours" : "disputing.heading"))];
   if (mine) {
     const reason = say(`reasons.${mine.reason.toLowerCase()}`);
-    parts.push(make("p", {}, say("disputing.said", { reason }), " ", time(mine.time)));
+    parts.push(make("p", {}, around("disputing.said", { reason, time: time(mine.time) })));
     if (mine.isAnswered) parts.push(make("p", {}, say("disputing.answered", { organization })));
     if (!mine.isStanding) parts.push(make("p", {}, say("disputing.withdrawn")));
   }
