@@ -29,6 +29,10 @@ class Clinics:
     scheduled: str
     key: str
 
+    @property
+    def everyone(self) -> list[str]:
+        return sorted([LOCAL_ORGANIZATION, self.active, self.compromised, self.suspended, self.scheduled])
+
 
 @pytest.fixture(scope="module")
 def clinics(gateway: Served) -> Clinics:
@@ -63,7 +67,7 @@ def names(page: Page) -> list[str]:
 def test_organizations_are_listed_by_name_and_found_by_name_role_and_key(page: Page, clinics: Clinics) -> None:
     page.goto("/en/organizations")
     everyone = names(page)
-    assert everyone == sorted([LOCAL_ORGANIZATION, *(f"clinic-{number}" for number in range(CLINICS))])
+    assert everyone == clinics.everyone
     row = page.locator("#result tbody tr", has_text=clinics.suspended)
     expect(row).to_contain_text("Suspended")
     expect(row).to_contain_text("Healthcare provider")
@@ -104,7 +108,7 @@ def test_a_list_that_is_long_has_pages(gateway: Served, page: Page, clinics: Cli
     first = answered(gateway, "/organizations", params={"limit": 2})
     rest = answered(gateway, "/organizations", params={"limit": 3, "after": first["next"]})
     listed = [one["name"] for one in (*first["organizations"], *rest["organizations"])]
-    assert listed == sorted([LOCAL_ORGANIZATION, *(f"clinic-{number}" for number in range(CLINICS))])
+    assert listed == clinics.everyone
     assert (first["total"], rest["total"], rest["next"]) == (CLINICS + 1, CLINICS + 1, None)
     page.goto(f"/en/organizations?after={first['next']}")
     assert names(page) == listed[2:]
