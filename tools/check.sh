@@ -15,7 +15,13 @@ step() {
   fi
   printf 'check: %-28s %5.1f s\n' "$name" "$((($(date +%s%N) - started) / 100000000))e-1"
 }
+test_names_differ() {
+  local twice
+  twice=$(find tests/python -name 'test_*.py' -printf '%f\n' | sort | uniq -d)
+  [ -z "$twice" ] || { echo "pytest imports by file name, and there are two of: $twice" && false; }
+}
 mkdir -p build
+step 'names of test files' test_names_differ
 step 'ruff format' .venv/bin/ruff format --check .
 step 'ruff' .venv/bin/ruff check .
 step 'mypy --strict' .venv/bin/mypy

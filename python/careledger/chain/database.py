@@ -8,6 +8,7 @@ postgresql://user:password@host:5432/name      needs `pip install careledger[pos
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -35,6 +36,9 @@ PACKAGES: dict[Component, str] = {
 
 SQLITE_BUSY_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 10
+
+_upgrading = threading.Lock()
+"""Alembic keeps what it is at in globals: one thread at a time."""
 
 
 class Database:
@@ -110,7 +114,8 @@ class Database:
             if self.dialect == "postgresql":  # two processes may start at once
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock(hashtext('careledger {component}'))")
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _upgrading:
+                command.upgrade(config, "head")
 
     def revision(self, component: Component) -> str | None:
         """The schema revision of a component's tables; None if there are none."""

@@ -20,7 +20,6 @@ from careledger.chain.indexer.source import Source
 from careledger.client import CareLedger
 from careledger.errors import (
     BytecodeMismatch,
-    CareLedgerError,
     ContractUnpublished,
     DeploymentError,
     IndexerError,
@@ -79,7 +78,7 @@ class Indexing:
                     while leads and not self._stop.is_set():
                         self._leads.set()
                         self._keep(database)
-            except (CareLedgerError, OSError) as error:
+            except Exception as error:  # whatever it is: without this thread nothing is answered from the index
                 log.error("index.trouble", error=type(error).__name__)
             finally:
                 self._leads.clear()

@@ -13,9 +13,16 @@ _HANDLING = frozenset({"units.read", "epcis.capture", "epcis.query", "recalls.re
 _MAKING = _HANDLING | {"recalls.write"}
 
 SCOPES_BY_ROLE = {
-    MemberRole.PAYER: _DOCUMENTS | {"reviews.read", "reviews.write", "reports.read"},
+    MemberRole.PAYER: _DOCUMENTS | {"reviews.read", "reviews.write", "claims.read", "reports.read"},
     MemberRole.PROVIDER: _DOCUMENTS
-    | {"system/Claim.c", "system/Claim.r", "system/DocumentReference.c", "system/Bundle.c", "units.read"},
+    | {
+        "system/Claim.c",
+        "system/Claim.r",
+        "system/DocumentReference.c",
+        "system/Bundle.c",
+        "claims.read",
+        "units.read",
+    },
     MemberRole.LABORATORY: _DOCUMENTS,
     MemberRole.MANUFACTURER: _DOCUMENTS | _MAKING,
     MemberRole.REPACKAGER: _DOCUMENTS | _MAKING,

@@ -21,6 +21,7 @@ SCOPES = {
     "recalls.read": "Ask who holds what of a lot.",
     "reviews.read": "See the reviewers' queue.",
     "reviews.write": "Decide what waits for a person.",
+    "claims.read": "See requests for authorization, what was decided of them, and claims.",
     "reports.read": "Read the pilot's figures, and the alerts.",
 }
 

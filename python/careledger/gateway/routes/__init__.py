@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 from careledger.gateway.fhir_claims import SUBMIT, submitting
 from careledger.gateway.jobs import Handler
 from careledger.gateway.routes import (
     alerts,
+    claims,
     console,
     disputes,
     documents,
@@ -28,7 +30,7 @@ from careledger.gateway.services import Services
 
 __all__ = ["ROUTERS", "handlers"]
 
-ROUTERS: tuple[APIRouter, ...] = (
+_API = (
     health.router,
     token.router,
     session.router,
@@ -43,8 +45,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     organizations.router,
     console.router,
     reviews.router,
+    claims.router,
     reports.router,
     alerts.router,
+)
+ROUTERS: tuple[APIRouter, ...] = (
+    *_API,
+    console.pages(taken={route.path for router in _API for route in router.routes if isinstance(route, APIRoute)}),
 )
 
 

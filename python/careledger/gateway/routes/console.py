@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Header, Request
@@ -14,7 +14,7 @@ from careledger.gateway.deps import OpenServices
 from careledger.gateway.problems import responses
 from careledger.gateway.web import LANGUAGES, PAGES, TAG, Page, language_of, render, static_file
 
-__all__ = ["router"]
+__all__ = ["pages", "router"]
 
 router = APIRouter()
 
@@ -66,14 +66,21 @@ def _moved(path: str) -> Callable[[], Response]:
     return lambda: RedirectResponse(path, 307)
 
 
-def _add(path: str, endpoint: Callable[..., Response]) -> None:
-    router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False, tags=[TAG])
+def pages(taken: Collection[str]) -> APIRouter:
+    """The pages in each language. The path of a page without its language leads to the reader's, unless it is one of
+    `taken`, those of the API.
+    """
+    served = APIRouter()
 
+    def add(path: str, endpoint: Callable[..., Response]) -> None:
+        served.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False, tags=[TAG])
 
-_add("/", _redirected(PAGES[0].path))
-for _page in PAGES:
-    _add(_page.path, _redirected(_page.path))
-for _language in LANGUAGES:
-    _add(f"/{_language}", _moved(f"/{_language}{PAGES[0].path}"))
-    for _page in PAGES:
-        _add(f"/{_language}{_page.path}", _shown(_page, _language))
+    add("/", _redirected(PAGES[0].path))
+    for page in PAGES:
+        if page.path not in taken:
+            add(page.path, _redirected(page.path))
+    for language in LANGUAGES:
+        add(f"/{language}", _moved(f"/{language}{PAGES[0].path}"))
+        for page in PAGES:
+            add(f"/{language}{page.path}", _shown(page, language))
+    return served

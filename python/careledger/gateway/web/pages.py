@@ -56,12 +56,14 @@ _OF_DOCUMENTS = ("files", "verify", "answers", "doubts", "parts", "reasons")
 _OF_REGISTER = ("organizations", "standings", "member_roles", "key_statuses")
 _OF_GOVERNANCE = ("governance", "contract_roles", "operation_states")
 _OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
+_OF_CLAIMS = ("claims", "line_statuses", "line_actions", "line_bases", "claim_statuses", "claim_findings", "files")
 _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
 PAGES = (
     Page("/verify", "verify", _OF_DOCUMENTS),
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
     Page("/patient", "patient", ("patient", "disputing", *_OF_DOCUMENTS, "document_acts", "timeline")),
     Page("/organizations", "organizations", (*_OF_REGISTER, *_OF_GOVERNANCE)),
+    Page("/claims", "claims", _OF_CLAIMS, "claims.read", "payer"),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
     Page("/pilot", "pilot", ("pilot", "alerts", "alert_rules", "line_bases"), "reports.read"),

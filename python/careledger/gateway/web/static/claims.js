@@ -1,0 +1,239 @@
+// Requests, their decisions and claims; and what a claim would cost.
+
+import { Problem, ask, around, can, code, facts, icon, locale, make, post, say, time } from "./dom.js";
+import { boxes } from "./files.js";
+import { draw } from "./svg.js";
+
+const PAGE = 50;
+const SHOWN = {
+  all: [],
+  waiting: ["PENDED", "INFORMATION_REQUESTED"],
+  granted: ["APPROVED", "PARTIAL", "MODIFIED", "EXHAUSTED", "NOT_REQUIRED"],
+  refused: ["DENIED"],
+};
+const TONES = {
+  APPROVED: ["good", "ok"],
+  NOT_REQUIRED: ["good", "ok"],
+  EXHAUSTED: ["good", "ok"],
+  PAID: ["good", "ok"],
+  PARTIAL: ["care", "warn"],
+  MODIFIED: ["care", "warn"],
+  DENIED: ["bad", "no"],
+  REVERSED: ["bad", "no"],
+};
+const PARTS = ["insurer", "patient", "contractual", "denied"];
+
+const field = (id) => document.getElementById(id);
+const list = field("lines");
+const count = new Intl.NumberFormat(locale);
+const word = (group, name) => (can(`${group}.${name}`) ? say(`${group}.${name}`) : name);
+const short = (id) => `${id.slice(0, 10)}…${id.slice(-4)}`;
+
+let shown = [];
+let names = {};
+let asking = 0;
+
+/** Minor units as money; exact, since the number is read as the text that it is. */
+function money(amount, { currency, decimals }) {
+  if (amount === null) return null;
+  if (currency === null) return count.format(amount);
+  const options = { style: "currency", currency, maximumFractionDigits: Math.max(2, Math.min(decimals, 6)) };
+  return new Intl.NumberFormat(locale, options).format(`${amount}E-${decimals}`);
+}
+
+const units = (milli) => say("claims.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }).format(`${milli}E-3`) });
+
+function state(group, name) {
+  const [tone, picture] = TONES[name] ?? ["care", "clock"];
+  return make("span", { class: `state state-${tone}` }, icon(picture), word(group, name));
+}
+
+function why(entry) {
+  const basis = word("line_bases", entry.basis);
+  return entry.reason_text ? `${basis}: ${entry.reason_text}` : basis;
+}
+
+function table(caption, columns, rows) {
+  const head = columns.map(([name, isFigure]) => make("th", { scope: "col", class: isFigure ? "figure" : undefined }, name));
+  const body = rows.map((row) =>
+    make("tr", {}, row.map((value, place) => make("td", { class: columns[place][1] ? "figure" : undefined }, value ?? "–"))),
+  );
+  const whole = make("table", {}, make("caption", {}, caption), make("thead", {}, make("tr", {}, head)), make("tbody", {}, body));
+  return make("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption }, whole);
+}
+
+/** A bar of who bears a charge, with its key; the figures stand in words. */
+function shares(parts, of) {
+  const together = PARTS.reduce((sum, name) => sum + (parts[name] ?? 0), 0);
+  if (!together) return null;
+  let left = 0;
+  const shapes = PARTS.filter((name) => parts[name]).map((name) => {
+    const width = (parts[name] * 1000) / together;
+    const shape = draw("rect", { x: left, y: 0, width, height: 10, class: `part-${name}` });
+    left += width;
+    return shape;
+  });
+  const key = PARTS.filter((name) => parts[name]).map((name) =>
+    make("li", {}, draw("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, draw("rect", { width: 10, height: 10, class: `part-${name}` })), `${say(`claims.${name}`)}: ${money(parts[name], of)}`),
+  );
+  const bar = draw("svg", { class: "shares", viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" }, ...shapes);
+  return make("div", {}, bar, make("ul", { class: "key", "aria-label": say("claims.shares") }, key));
+}
+
+// ------------------------------------------------------------------ the list
+
+async function load(offset) {
+  const mine = ++asking;
+  const query = new URLSearchParams({ offset, limit: PAGE });
+  for (const status of SHOWN[field("show").value]) query.append("status", status);
+  try {
+    const found = await ask(`/authorizations?${query}`);
+    if (mine !== asking) return;
+    field("problem").textContent = "";
+    shown = offset ? [...shown, ...found.lines] : found.lines;
+    names = offset ? { ...names, ...found.names } : found.names;
+    field("list-heading").textContent = found.found ? say("claims.list", { count: count.format(found.found) }) : say("claims.none");
+    field("cut").hidden = found.complete;
+    field("cut").textContent = found.complete ? "" : say("claims.list_cut", { count: count.format(found.found) });
+    field("more").hidden = shown.length >= found.found;
+    field("as-of").replaceChildren(...around("claims.as_of", { block: String(found.as_of.block_number), time: time(found.as_of.block_time) }));
+    list.replaceChildren(...shown.map(row));
+    field("estimating").hidden = !found.estimates;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    field("problem").textContent = error.message;
+  }
+}
+
+function row(line) {
+  const name = { request: short(line.request), line: line.line + 1 };
+  const button = make(
+    "button",
+    { type: "button", "aria-expanded": "false", "aria-controls": "detail" },
+    make("span", {}, make("span", { class: "hidden" }, say("claims.open", name)), make("span", { "aria-hidden": "true" }, names[line.provider]), make("span", { class: "small", "aria-hidden": "true" }, " ", code(`${name.request} · ${name.line}`))),
+    state("line_statuses", line.status),
+    make("span", {}, why(line)),
+    make("span", { class: "small" }, time(line.submitted_at)),
+  );
+  button.addEventListener("click", () => open(line, button));
+  return make("li", {}, button);
+}
+
+field("show").addEventListener("change", () => load(0));
+field("more").addEventListener("click", () => load(shown.length));
+
+// ------------------------------------------------------------------ one request
+
+async function open(line, button) {
+  for (const one of list.querySelectorAll("[aria-expanded=true]")) one.setAttribute("aria-expanded", "false");
+  const section = field("detail");
+  try {
+    const found = await ask(`/authorizations/${line.provider}/${line.request}`);
+    button.setAttribute("aria-expanded", "true");
+    section.replaceChildren(...detail(found));
+    section.hidden = false;
+    const title = section.querySelector("h2");
+    title.focus({ preventScroll: true });
+    section.scrollIntoView({ block: "start" });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    field("problem").textContent = error.message;
+  }
+}
+
+function detail(found) {
+  const lines = found.lines.map((line) => [
+    String(line.line + 1),
+    state("line_statuses", line.status),
+    why(line),
+    [units(line.milli_units_requested), money(line.amount_requested, found)].filter((one) => one).join(", "),
+    SHOWN.granted.includes(line.status) ? [units(line.milli_units), money(line.amount, found)].filter((one) => one).join(", ") : null,
+    line.due_at === null ? null : time(line.due_at),
+  ]);
+  const decisions = found.decisions.map((one) => [
+    time(one.decided_at),
+    String(one.line + 1),
+    word("line_actions", one.action),
+    why(one),
+    one.reviewer === null ? say("claims.by_rules") : say("claims.by_person", { reviewer: one.reviewer }),
+  ]);
+  return [
+    make("h2", { id: "detail-heading", tabindex: "-1" }, say("claims.detail", { request: short(found.request) })),
+    facts([
+      [say("claims.provider"), found.provider_name],
+      [say("claims.request"), code(found.request)],
+      [say("claims.submitted"), time(found.received_at)],
+      [say("claims.policy"), say("claims.policy_version", { version: found.version })],
+      [say("claims.speed"), say(found.expedited ? "claims.expedited" : "claims.standard")],
+      [say("claims.covered"), say(found.covered ? "claims.covered_yes" : "claims.covered_no")],
+    ]),
+    found.shadow ? make("p", { class: "note note-warn" }, icon("warn"), make("span", {}, say("claims.shadow"))) : "",
+    table(say("claims.line"), ["line", "status", "why", "asked", "left", "due"].map((name) => [say(`claims.${name}`)]), lines),
+    table(say("claims.decisions"), ["decided", "line", "action", "why", "by"].map((name) => [say(`claims.${name}`)]), decisions),
+    make("h3", {}, say("claims.claims")),
+    ...(found.claims.length ? found.claims.map((one) => claim(one, found)) : [make("p", {}, say("claims.no_claims"))]),
+  ];
+}
+
+function claim(one, of) {
+  const patient = one.deductible === null ? null : one.deductible + one.coinsurance + one.copay;
+  const finding = one.finding === "NONE_" ? null : word("claim_findings", one.finding);
+  return make(
+    "div",
+    {},
+    facts([
+      [say("claims.status"), state("claim_statuses", one.status)],
+      [say("claims.line"), one.line === null ? null : String(one.line + 1)],
+      [say("claims.charge"), money(one.charge, of)],
+      [say("claims.finding"), finding],
+      [say("claims.denied"), one.denied ? [money(one.denied, of), one.carc ? `, ${say("claims.carc", { carc: one.carc })}` : ""] : null],
+      [say("claims.paid_on"), one.credited_at === null ? null : time(one.credited_at)],
+    ]),
+    shares({ insurer: one.paid, patient, contractual: one.contractual, denied: one.denied }, of),
+  );
+}
+
+// ------------------------------------------------------------------ an estimate
+
+const files = boxes(() => {
+  field("estimate-problem").textContent = "";
+  field("estimated").replaceChildren();
+});
+
+field("estimate").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const problem = field("estimate-problem");
+  problem.textContent = files.claim ? "" : say("claims.need_file");
+  if (!files.claim) return field("claim").focus();
+  let claimed;
+  try {
+    claimed = JSON.parse(await files.claim.text());
+  } catch {
+    problem.textContent = say("claims.not_claim");
+    return;
+  }
+  field("estimate-progress").textContent = say("site.working");
+  try {
+    field("estimated").replaceChildren(...estimated(await post("/claims/estimates", { claim: claimed })));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    problem.textContent = error.message;
+  } finally {
+    field("estimate-progress").textContent = "";
+  }
+});
+
+function estimated(found) {
+  const columns = [[say("claims.line")], ...["charge", "insurer", "patient", "contractual"].map((name) => [say(`claims.${name}`), true])];
+  const rows = found.lines.map((one) =>
+    one.known
+      ? [String(one.sequence), ...["charge", "insurer", "patient", "contractual"].map((name) => money(one[name], found))]
+      : [String(one.sequence), money(one.charge, found), say("claims.unknown", { why: one.unknown }), null, null],
+  );
+  const known = found.lines.filter((one) => one.known);
+  const sum = (name) => known.reduce((total, one) => total + one[name], 0);
+  const bar = shares({ insurer: sum("insurer"), patient: sum("patient"), contractual: sum("contractual") }, found);
+  return [make("div", { class: "cost" }, table(say("claims.estimated"), columns, rows), bar ?? "")];
+}
+
+await load(0);
