@@ -9,7 +9,7 @@ PY := .venv/bin/python
 # Twice the processors of a small CI machine: tests wait a good part of their time, for blocks and processes.
 WORKERS ?= 4
 
-.PHONY: help setup setup-analysis build demo check test test-full soak gas coverage docs lock clean
+.PHONY: help setup setup-analysis build demo check test test-full soak gas coverage screenshots docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ coverage: setup ## Coverage of the contracts by the forge tests
 
 bench-%: setup ## Run bench/NAME.py; writes build/bench/NAME.json
 	@$(PY) -m bench.$*
+
+screenshots: setup ## Pictures of the console's pages with what the demo left, into build/screenshots
+	@$(PY) tools/screenshots.py
 
 docs: setup ## Generate the error list and the command reference
 	@$(PY) tools/docs.py

@@ -13,7 +13,7 @@ if [ "${1:-}" = full ]; then
   deadline=6h
 else
   full=()
-  deadline=60m
+  deadline=75m
 fi
 
 tools/check.sh static

@@ -201,5 +201,6 @@ def _show(
             rows = [(one.organization, one.url, one.account) for one in consoles]
             console.print(table("\nConsoles, until Ctrl-C", ("organization", "address", "sign in with"), rows))
             console.print(f"Keys to sign in with, for a wallet: {home / 'keys.json'}", markup=False, soft_wrap=True)
+            console.print(f"A patient's papers, to verify: {home / 'papers'}", markup=False, soft_wrap=True)
 
-    show({**to_plain(performance), "report": report, "consoles": consoles}, as_json, render)
+    show({**to_plain(performance), "report": report, "consoles": consoles, "folder": home}, as_json, render)

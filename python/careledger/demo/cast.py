@@ -22,6 +22,7 @@ __all__ = [
     "INSURER",
     "MANUFACTURER",
     "MEMBERS",
+    "PATIENT",
     "PHARMACY",
     "REGISTRAR",
     "REGULATOR",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 REGISTRAR = "registrar"
+PATIENT = "patient"
 
 WARNING = (
     "This signature is the private key of a careledger demo actor. Sign it for the demo only, and show it to nobody."

@@ -16,11 +16,24 @@ from pathlib import Path
 import requests
 
 from careledger.chain.connection import Connection
+from careledger.chain.deployment import Deployment
 from careledger.chain.signers import Signer
-from careledger.demo.cast import DISTRIBUTOR, HOSPITAL, INSURER, MANUFACTURER, PHARMACY, REGULATOR, Cast, Member
+from careledger.client import CareLedger
+from careledger.demo.cast import (
+    DISTRIBUTOR,
+    HOSPITAL,
+    INSURER,
+    MANUFACTURER,
+    PATIENT,
+    PHARMACY,
+    REGULATOR,
+    Cast,
+    Member,
+)
 from careledger.demo.chapters.authorization.payer import DESK_KEY, HOSPITAL_KEY, REVIEWERS, RULES
 from careledger.demo.chapters.supply.books import PASSPHRASE, create_vault, vault_path
 from careledger.demo.errors import GatewayNotUp
+from careledger.demo.papers import leave
 from careledger.errors import ConfigurationError
 
 __all__ = ["HOUSES", "Console", "require_ports", "serving"]
@@ -74,12 +87,13 @@ def require_ports(first_port: int) -> None:
 @contextlib.contextmanager
 def serving(connection: Connection, funder: Signer, folder: Path, first_port: int) -> Iterator[list[Console]]:
     """Gateways at this port and those that follow, until the context ends. `folder` is where the demo left its manifest
-    and vaults; `keys.json` in it has the private keys to sign in with, which are worth nothing beyond this chain.
+    and vaults. It gets `keys.json`, the keys to sign in with and the patient's, worth nothing beyond this chain, and
+    `papers`, documents and receipts to verify.
 
     Raises GatewayNotUp, and what sending raises.
     """
     cast = Cast(funder, connection.chain_id)
-    keys: dict[str, str] = {}
+    keys = {PATIENT: "0x" + cast.private_key(PATIENT).hex()}
     consoles: list[Console] = []
     with contextlib.ExitStack() as stack:
         started = []
@@ -95,6 +109,8 @@ def serving(connection: Connection, funder: Signer, folder: Path, first_port: in
             started.append((process, url, folder / f"{house.member.name}.log"))
         (folder / "keys.json").touch(mode=0o600)
         (folder / "keys.json").write_text(json.dumps(keys, indent=2))
+        deployment = Deployment.load(folder, connection.chain_id)
+        leave(folder / "papers", CareLedger(connection, deployment).documents, cast)
         for process, url, log in started:
             _wait(process, url, log)
         yield consoles

@@ -31,8 +31,8 @@ def test_an_auditor_is_told_what_changed(trade: SupplyWorld, index: str) -> None
     told = {name: {entry["event"] for entry in entries} for name, entries in found["sections"].items()}
     assert {"OrganizationAdmitted", "KeyAdded", "ContractPublished"} <= told["members and keys"]
     assert {"RoleGranted", "TargetFunctionRoleUpdated"} <= told["roles"]
-    assert told["rules"] == {"ProductAssigned"}
-    assert told["recalls and suspicions"] == {"LotRecalled"}
+    assert "ProductAssigned" in told["rules"]
+    assert "LotRecalled" in told["recalls and suspicions"]
     assert {one["receiver"] for one in found["disclosures"]} == {trade.id_of(REGULATOR)}
     blocks = [entry["block_number"] for entry in found["sections"]["members and keys"]]
     assert blocks == sorted(blocks)

@@ -44,7 +44,7 @@ def node() -> Iterator[Node]:
         yield started
 
 
-@pytest.fixture(params=["anvil", "in-process"])
+@pytest.fixture(params=["anvil", pytest.param("in-process", marks=pytest.mark.full)])
 def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
     if request.param == "in-process":
         yield embedded_connection()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+from careledger.anchoring.sources import RECEIPT_SUFFIX
 from careledger.demo.chapters.supply.goods import GTIN
 from eth_account import Account
 from wallet_stage import Visitor
@@ -86,6 +87,28 @@ def test_each_console_answers_of_its_own_part_of_the_story(pilot: Pilot) -> None
     insurer = pilot.visitor("demo-insurer")
     figures = insurer.call("GET", f"/reports/pilot?from=0&to={2**32}").json()
     assert figures["requests"]["automatic"]["count"] > 0
+
+
+def test_the_patients_papers_verify_at_any_console(pilot: Pilot) -> None:
+    papers = Path(pilot.told["folder"]) / "papers"
+    receipts = sorted(papers.glob("*.receipt.json"))
+    answers = {}
+    for receipt, console in zip(receipts, pilot.told["consoles"], strict=False):
+        with (
+            receipt.open("rb") as stated,
+            receipt.with_name(receipt.name.removesuffix(RECEIPT_SUFFIX)).open("rb") as file,
+        ):
+            found = requests.post(
+                f"{console['url']}/documents/verify/files", files={"receipt": stated, "file": file}, timeout=30
+            )
+        answers[receipt.name] = found.json()["answer"]
+    assert answers == {
+        "consent-form.txt.receipt.json": "active",
+        "discharge-summary-corrected.json.receipt.json": "active",
+        "discharge-summary.json.receipt.json": "superseded",
+    }
+    patient = Account.from_key(pilot.keys["patient"]).address
+    assert {json.loads(receipt.read_bytes())["subject"] for receipt in receipts} == {patient}
 
 
 def test_the_report_tells_every_step_and_answer(pilot: Pilot) -> None:

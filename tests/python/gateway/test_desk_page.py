@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from authorization.payer_requests import NUTRITION, asked
+from authorization.payer_requests import EQUIPMENT, NUTRITION, asked, claimed
 from authorization.provider_world import HOSPITAL, RULES, ProviderWorld
 from browser import DESK, PHONE, chromium, opened, signed_in, violations
-from careledger.contract_enums import LineStatus
+from careledger.authorization.claims import Claims
+from careledger.contract_enums import ClaimStatus, LineStatus
 from desk_stage import REVIEWER, desk_settings, provider_world
 from gateway_stage import SECONDS, Served, free_port, serve
 from identity.suite import travel
@@ -229,3 +230,31 @@ def test_what_is_overdue_comes_first_and_is_marked(page: Page, desk: Desk) -> No
     page.click("#to-queue")
     expect(page.locator("#queue .tag", has_text="Marked overdue").first).to_be_visible()
     assert state(desk, late) is LineStatus.PENDED
+
+
+def test_a_claim_that_waits_is_allowed_in_part(page: Page, desk: Desk) -> None:
+    waiting(desk)
+    key = claimed(desk.world, asked(desk.world, EQUIPMENT), units=9000)
+    known = {"Careledger-Min-Block": str(desk.world.connection.block_number())}
+    assert desk.reviewer.call("GET", "/claim-reviews", headers=known).status_code == 200
+    queue(page)
+    rows = page.locator("#claims-queue > li")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("more units than granted")
+    assert violations(page) == []
+    rows.get_by_role("button").click()
+    page.fill("#allowed", "60")
+    page.click("#claim-terms button[type=submit]")
+    expect(page.locator("#claim-terms-problem")).to_contain_text("Give the code")
+    page.fill("#carc", "97")
+    page.fill("#claim-statement", "Part of the visit.")
+    page.click("#claim-terms button[type=submit]")
+    expect(page.locator("#claim-confirm")).to_contain_text("$60.00 of $80.")
+    assert violations(page) == []
+    page.click("#claim-do-it")
+    expect(page.locator("#job-steps li").last).to_contain_text("Final")
+    found = Claims(desk.world.payer).line(key)
+    assert found is not None
+    assert found.status is ClaimStatus.PARTIAL
+    page.click("#to-queue")
+    expect(rows).to_have_count(0)

@@ -1,9 +1,5 @@
 """A discharge summary and its correction, a countersigned consent form, laboratory reports under one root, and a
-trial's protocol and enrolment log, from which one entry is left out.
-
-The documents are made up, and their salts follow from their names, so that a run that goes on finds its own anchors.
-A real salt is random and stays at home.
-"""
+trial's protocol and enrolment log, from which one entry is left out."""
 
 from __future__ import annotations
 
@@ -13,7 +9,6 @@ from eth_utils.crypto import keccak
 
 from careledger.anchoring import (
     AmendmentReason,
-    Canonicalization,
     DocumentKind,
     Documents,
     DocumentStatus,
@@ -22,11 +17,11 @@ from careledger.anchoring import (
     MerkleTree,
     Receipt,
     RevocationReason,
-    digest,
     stream_head,
 )
 from careledger.chain.connection import TransactionReceipt
-from careledger.demo.cast import HOSPITAL, MANUFACTURER, Member
+from careledger.demo.cast import HOSPITAL, MANUFACTURER, PATIENT, Member
+from careledger.demo.papers import consent_form, discharge_summary, made_up, summary_elsewhere
 from careledger.demo.stage import Chapter, Stage
 from careledger.identity import organization_id
 
@@ -56,8 +51,9 @@ def play(stage: Stage) -> None:
 
 
 def _discharge_summary(stage: Stage) -> None:
-    first = _composition("discharge summary", _resource("20.0"))
-    corrected = _composition("discharge summary, corrected", _resource("10.0"))
+    patient = stage.actor(PATIENT).address
+    first = discharge_summary(patient, corrected=False).fingerprint
+    corrected = discharge_summary(patient, corrected=True).fingerprint
     _anchor(stage, "anchor the discharge summary", HOSPITAL, first)
     stage.step(
         "amend the discharge summary: a correction",
@@ -83,12 +79,12 @@ def _discharge_summary(stage: Stage) -> None:
     stage.answer(
         "summary-other-server",
         "Is it the same document, fetched from another server in another shape?",
-        lambda: "yes" if _composition("discharge summary, corrected", _elsewhere("10.0")) == corrected else "no",
+        lambda: "yes" if summary_elsewhere(patient) == corrected else "no",
     )
 
 
 def _consent(stage: Stage) -> None:
-    consent = _fingerprint(HOSPITAL, DocumentKind.CONSENT, "consent form", b"%PDF-1.7 a made-up consent form")
+    consent = consent_form(stage.actor(PATIENT).address).fingerprint
     _anchor(stage, "anchor the consent form", HOSPITAL, consent)
     sponsor = organization_id(SPONSOR.organization)
     stage.step(
@@ -108,7 +104,7 @@ def _consent(stage: Stage) -> None:
 
 def _reports(stage: Stage) -> None:
     reports = [
-        _fingerprint(HOSPITAL, DocumentKind.DIAGNOSTIC_REPORT, f"report {number}", f"made-up report {number}".encode())
+        made_up(HOSPITAL, DocumentKind.DIAGNOSTIC_REPORT, f"report {number}", f"made-up report {number}".encode())
         for number in range(REPORTS)
     ]
     tree = MerkleTree.of(bytes.fromhex(report.leaf[2:]) for report in reports)
@@ -146,7 +142,7 @@ def _reports(stage: Stage) -> None:
 
 def _trial(stage: Stage) -> None:
     versions = [
-        _fingerprint(SPONSOR, DocumentKind.TRIAL_PROTOCOL, f"protocol {number}", f"made-up protocol {number}".encode())
+        made_up(SPONSOR, DocumentKind.TRIAL_PROTOCOL, f"protocol {number}", f"made-up protocol {number}".encode())
         for number in (1, 2)
     ]
     _anchor(stage, "anchor the trial's protocol", SPONSOR, versions[0])
@@ -170,7 +166,7 @@ def _trial(stage: Stage) -> None:
         act=lambda: _hospital(stage).declare_stream(STREAM),
     )
     entries = [
-        _fingerprint(HOSPITAL, DocumentKind.TRIAL_RECORD, f"enrolment {number}", f"made-up enrolment {number}".encode())
+        made_up(HOSPITAL, DocumentKind.TRIAL_RECORD, f"enrolment {number}", f"made-up enrolment {number}".encode())
         for number in range(1, PATIENTS + 1)
     ]
     for number, entry in enumerate(entries, 1):
@@ -216,47 +212,6 @@ def _location(stage: Stage, key: str, document: Fingerprint) -> Location:
 
 def _status(stage: Stage, location: Location) -> str:
     return stage.suite.documents.status(location).name
-
-
-def _resource(dose_mg: str) -> str:
-    """A FHIR medication statement. The dose is text, because 10.0 mg and 10 mg are two statements of precision."""
-    return (
-        '{"resourceType":"MedicationStatement","status":"active","subject":{"reference":"Patient/demo"},'
-        f'"dosage":[{{"doseAndRate":[{{"doseQuantity":{{"value":{dose_mg},"unit":"mg"}}}}]}}]}}'
-    )
-
-
-def _elsewhere(dose_mg: str) -> str:
-    """The same from another server: other order and spacing, its own meta data and narrative."""
-    return f"""{{
-        "dosage": [{{"doseAndRate": [{{"doseQuantity": {{"unit": "mg", "value": {dose_mg}}}}}]}}],
-        "meta": {{"versionId": "7", "lastUpdated": "2026-03-01T08:00:00Z"}},
-        "text": {{"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>Ramipril</div>"}},
-        "subject": {{"reference": "Patient/demo"}},
-        "resourceType": "MedicationStatement",
-        "status": "active"
-    }}"""
-
-
-def _composition(name: str, resource: str) -> Fingerprint:
-    static = Canonicalization.FHIR_JSON_STATIC
-    return _fingerprint(HOSPITAL, DocumentKind.CLINICAL_DOCUMENT, name, resource.encode(), static)
-
-
-def _fingerprint(
-    member: Member,
-    kind: DocumentKind,
-    name: str,
-    content: bytes,
-    canonicalization: Canonicalization = Canonicalization.RAW,
-) -> Fingerprint:
-    return Fingerprint(
-        organization_id(member.organization),
-        kind,
-        canonicalization,
-        digest(canonicalization, content),
-        salt=keccak(text=f"careledger demo salt of {name}"),
-    )
 
 
 CHAPTER = Chapter("documents", "Documents anchored, amended, countersigned, revoked", play)

@@ -9,6 +9,7 @@ from careledger.gateway.fhir_claims import SUBMIT, submitting
 from careledger.gateway.jobs import Handler
 from careledger.gateway.routes import (
     alerts,
+    claim_reviews,
     claims,
     console,
     disputes,
@@ -45,6 +46,7 @@ _API = (
     organizations.router,
     console.router,
     reviews.router,
+    claim_reviews.router,
     claims.router,
     reports.router,
     alerts.router,
@@ -65,4 +67,5 @@ def handlers(services: Services) -> dict[str, Handler]:
         recalls.RECALL: recalls.recalling(services),
         reviews.REVIEW: reviews.reviewing(services),
         reviews.OVERDUE: reviews.marking(services),
+        claim_reviews.CLAIM_REVIEW: claim_reviews.claim_reviewing(services),
     }

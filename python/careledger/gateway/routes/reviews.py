@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,25 +14,29 @@ from pydantic import BaseModel, ConfigDict, Field
 from careledger.anchoring.leaf import new_salt
 from careledger.anchoring.types import ZERO_HASH
 from careledger.authorization.authorizations import Authorizations, SignedReview
-from careledger.authorization.commitments import Subject, commitment
 from careledger.authorization.desk import Desk, WaitingLine, from_index
 from careledger.authorization.payer import Payer
 from careledger.authorization.read_model import WaitsFor
-from careledger.authorization.review_file import dump_review, parse_review
 from careledger.authorization.reviews import Reviews
 from careledger.chain.indexer.reader import View
 from careledger.contract_enums import Action
-from careledger.errors import ConfigurationError
 from careledger.gateway.access import Principal
 from careledger.gateway.deps import IdempotencyKey, OpenServices, Prefer, allowed, wait_seconds
 from careledger.gateway.etags import MinBlock
 from careledger.gateway.indexed import AsOf
 from careledger.gateway.jobs import Handler
 from careledger.gateway.problems import Refused, responses
+from careledger.gateway.reviewing import (
+    STATEMENT,
+    TEXT_CHARACTERS,
+    forget_signed,
+    keep_statement,
+    own_payer,
+    signed_once,
+    signs,
+)
 from careledger.gateway.routes.jobs import ACCEPTED, JobView, answer
 from careledger.gateway.services import Services
-from careledger.identity.identifiers import organization_id
-from careledger.vault import EntryMissing
 
 __all__ = ["OVERDUE", "REVIEW", "marking", "reviewing", "router"]
 
@@ -40,11 +45,7 @@ router = APIRouter(tags=["reviews"], responses=responses(401, 403, 404, 422, 429
 REVIEW, OVERDUE = "reviews.decide", "reviews.overdue"
 """The kinds of the jobs that decide a line, and that mark what is past due."""
 
-SIGNED, STATEMENT = "gateway-review", "review-statement"
-"""What lies in the vault: decisions that were signed and are not final, and what reviewers wrote."""
-
 MARKED_AT_ONCE = 50
-TEXT_CHARACTERS = 20_000
 PLACE = "^[0-9]{1,12}[.]0x[0-9a-f]{24}[.]0x[0-9a-f]{64}[.][0-9]{1,3}$"
 
 Reader = Annotated[Principal, allowed("reviews.read")]
@@ -154,7 +155,7 @@ def queue(
     min_block: MinBlock = 0,
 ) -> Queue:
     """What waits for a person: pended lines and open appeals, the least time left first."""
-    payer = _own_payer(services, reader)
+    payer = own_payer(services, reader)
     now = services.connection.now()
 
     def ask(view: View) -> tuple[int, list[Waiting], str | None]:
@@ -174,7 +175,7 @@ def queue(
         next=following,
         time=now,
         as_of=as_of,
-        signs=_signs(services, reader),
+        signs=signs(services, reader),
         reasons=[Numbered(number=one.number, text=one.text) for one in services.reasons],
         classes=[Numbered(number=number, text=text) for number, text in rules.class_names.items()] if rules else [],
         currency=rules.settlement.currency if rules else None,
@@ -192,7 +193,7 @@ def mark_overdue(
 ) -> JobView:
     """Mark what was not decided in time, the longest due first; where the rule says so, that approves it. At most 50
     lines at once."""
-    payer = _own_payer(services, reviewer)
+    payer = own_payer(services, reviewer)
     now = services.connection.now()
     found, _ = services.index.read(lambda view: _waiting(view, payer), contract=payer.authorizations.address)
     late = [dataclasses.asdict(one) for one in found if one.due_at < now][:MARKED_AT_ONCE]
@@ -214,7 +215,7 @@ def decide(
     """Decide a line or its appeal, or ask for more about it. A decision is signed over all that it says, by the
     person's own key, or for a system by that of the setting `reviewer`; of two reviewers that a rule asks for, the
     first one's opinion is kept."""
-    _own_payer(services, reviewer)
+    own_payer(services, reviewer)
     if body.action not in ACTS_OF_THE_INSURER:
         services.reviewer_for(reviewer.subject)
     if body.reason is None and body.action not in {Step.APPROVED_IN_FULL, Step.INFORMATION_REQUESTED}:
@@ -236,7 +237,7 @@ def statement(
     services: OpenServices, reader: Reader, commitment: Annotated[str, Path(pattern="^0x[0-9a-f]{64}$")]
 ) -> Statement:
     """What a reviewer wrote, by the commitment to it that is on chain."""
-    _own_payer(services, reader)
+    own_payer(services, reader)
     kept = orjson.loads(services.vault.get(STATEMENT, commitment))
     return Statement(commitment=commitment, text=kept["text"], salt=kept["salt"])
 
@@ -252,7 +253,7 @@ def reviewing(services: Services) -> Handler:
         payer, step = services.payer, Step(asked["action"])
         acts = Authorizations(payer.authorizations, payer.organizations, payer.first_block, payer.signer)
         place = payer.organizations.known(asked["provider"]), asked["request"], asked["line"]
-        said = _keep_statement(services, asked)
+        said = keep_statement(services, asked)
         key = None
         if step is Step.INFORMATION_REQUESTED:
             _require_sequence(acts, place, asked)
@@ -261,7 +262,8 @@ def reviewing(services: Services) -> Handler:
             _require_sequence(acts, place, asked)
             receipt = acts.extend_deadline(*place, asked["reason"])
         else:
-            signed = _signed(services, payer, acts, place, asked, said)
+            sign = functools.partial(_signed, services, payer, acts, place, asked, said)
+            signed = signed_once(services, payer, asked["review"], SignedReview, sign)
             key, receipt = signed.key, Reviews(payer).send(signed)
         return {
             "request": asked["request"],
@@ -277,7 +279,7 @@ def reviewing(services: Services) -> Handler:
     def settle(payload: bytes) -> None:
         asked = orjson.loads(payload)
         if Step(asked["action"]) not in ACTS_OF_THE_INSURER:
-            services.vault.forget(SIGNED, asked["review"])
+            forget_signed(services, asked["review"])
 
     return Handler(perform, settle)
 
@@ -297,27 +299,6 @@ def marking(services: Services) -> Handler:
 
 
 # ---------------------------------------------------------------------- inner
-
-
-def _own_payer(services: Services, principal: Principal) -> Payer:
-    """The insurer's contracts, for its own systems. Raises Refused, status 403 or 404."""
-    payer = services.payer
-    if payer.insurer != services.organization:
-        raise Refused(
-            404, "No desk here", "this gateway does not act for the insurer: its reviews are at the insurer's"
-        )
-    if organization_id(principal.organization) != services.organization:
-        raise Refused(403, "Another's", "reviews are for the insurer's own systems")
-    return payer
-
-
-def _signs(services: Services, principal: Principal) -> bool:
-    """Whether a principal's decisions can be signed here."""
-    try:
-        services.reviewer_for(principal.subject)
-    except (Refused, ConfigurationError):
-        return False
-    return True
 
 
 def _waiting(view: View, payer: Payer, waits_for: WaitsFor | None = None) -> list[WaitingLine]:
@@ -354,15 +335,6 @@ def _shown(view: View, payer: Payer, waiting: WaitingLine, now: int) -> Waiting:
     )
 
 
-def _keep_statement(services: Services, asked: dict[str, Any]) -> str:
-    """Keeps what the reviewer wrote; returns the commitment to it, zero for nothing."""
-    if asked["statement"] is None:
-        return ZERO_HASH
-    said = commitment(Subject.STATEMENT, asked["statement"].encode(), bytes.fromhex(asked["salt"]))
-    services.vault.put(STATEMENT, said, orjson.dumps({"text": asked["statement"], "salt": "0x" + asked["salt"]}))
-    return said
-
-
 def _signed(
     services: Services,
     payer: Payer,
@@ -371,20 +343,11 @@ def _signed(
     asked: dict[str, Any],
     said: str,
 ) -> SignedReview:
-    """The signed decision: made once and kept, so that whoever performs the job again sends the same."""
-    try:
-        kept = parse_review(services.vault.get(SIGNED, asked["review"]), payer)
-        assert isinstance(kept, SignedReview)
-        return kept
-    except EntryMissing:
-        pass
     _require_sequence(acts, place, asked)
     stated = {name: asked[name] for name in ("milli_units", "amount", "benefit_class") if asked[name] is not None}
     reviews = Reviews(payer)
     draft = reviews.draft(*place, Action[asked["action"]], reason=asked["reason"] or 0, rationale=said, **stated)
-    signed = reviews.sign(draft, services.reviewer_for(asked["reviewer"]))
-    services.vault.put(SIGNED, asked["review"], dump_review(payer, signed))
-    return signed
+    return reviews.sign(draft, services.reviewer_for(asked["reviewer"]))
 
 
 def _require_sequence(acts: Authorizations, place: tuple[str, str, int], asked: dict[str, Any]) -> None:

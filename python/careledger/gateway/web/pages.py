@@ -57,6 +57,7 @@ _OF_REGISTER = ("organizations", "standings", "member_roles", "key_statuses")
 _OF_GOVERNANCE = ("governance", "contract_roles", "operation_states")
 _OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
 _OF_CLAIMS = ("claims", "line_statuses", "line_actions", "line_bases", "claim_statuses", "claim_findings", "files")
+_OF_DESK = ("desk", "desk_waits", "desk_bases", "desk_steps", "desk_refusals", "claimdesk", "claim_findings")
 _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
 PAGES = (
     Page("/verify", "verify", _OF_DOCUMENTS),
@@ -67,7 +68,7 @@ PAGES = (
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
     Page("/recalls", "recalls", ("recalls", *_OF_GOODS), "recalls.read", "supply"),
     Page("/pilot", "pilot", ("pilot", "alerts", "alert_rules", "line_bases"), "reports.read"),
-    Page("/desk", "desk", ("desk", "desk_waits", "desk_bases", "desk_steps", "desk_refusals"), "reviews.read", "payer"),
+    Page("/desk", "desk", _OF_DESK, "reviews.read", "payer"),
     Page("/sign-in", "sign-in", ("sign_in",), is_in_navigation=False),
 )
 """In the order of the navigation."""

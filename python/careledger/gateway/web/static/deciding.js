@@ -1,6 +1,6 @@
 // The form in which a reviewer decides a line: what is stated, what will happen, and its sending.
 
-import { Problem, make, say, send } from "./dom.js";
+import { Problem, freshKey, make, say, send } from "./dom.js";
 import { amountText, parsed, plain, units, unitsText, words } from "./quantities.js";
 
 const GRANTS = ["APPROVED_IN_FULL", "APPROVED_IN_PART", "MODIFIED"];
@@ -8,7 +8,6 @@ const WITHOUT_REASON = ["APPROVED_IN_FULL", "INFORMATION_REQUESTED"];
 
 const field = (id) => document.getElementById(id);
 const choices = [...document.querySelectorAll("[data-step]")];
-const fresh = () => crypto.getRandomValues(new Uint8Array(16)).reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
 const asynchronous = (key) => ({ "Idempotency-Key": key, Prefer: "respond-async" });
 
 /** What is wrong with the form: the name of the words for it, and of the field. */
@@ -142,7 +141,7 @@ export function deciding(sent) {
       field("terms-problem").textContent = wrong.message;
       return (wrong.id.focus ? wrong.id : field(wrong.id)).focus();
     }
-    key = fresh();
+    key = freshKey();
     field("will").replaceChildren(...will().map((one) => make("li", {}, one)));
     step("confirm");
     field("confirm-heading").focus();
@@ -169,6 +168,6 @@ export function deciding(sent) {
   return {
     offer,
     close: () => (field("deciding").hidden = true),
-    mark: () => send("POST", "/reviews/overdue", undefined, asynchronous(fresh())),
+    mark: () => send("POST", "/reviews/overdue", undefined, asynchronous(freshKey())),
   };
 }

@@ -1,6 +1,7 @@
 // What waits at the insurer's desk: the queue, and one line opened.
 
 import { around, ask, can, code, facts, icon, locale, make, named, say, show, time } from "./dom.js";
+import { claimDesk } from "./claimdesk.js";
 import { deciding } from "./deciding.js";
 import { following } from "./following.js";
 import { amountText, unitsText, words } from "./quantities.js";
@@ -20,6 +21,17 @@ const desk =
     close();
     jobs.follow(job);
   });
+const claims = claimDesk({
+  known: () => known,
+  opened: (told) => {
+    away();
+    show(field("line"), told);
+  },
+  sent: (job) => {
+    close();
+    jobs.follow(job);
+  },
+});
 const names = new Map();
 let newest = 0; // the block that the queue must know of
 let known, next;
@@ -105,6 +117,11 @@ async function load(after) {
   }
 }
 
+async function loadAll() {
+  await load();
+  if (known) await claims.load(newest);
+}
+
 // ---------------------------------------------------------------------- one line
 
 async function open(line) {
@@ -129,8 +146,7 @@ async function open(line) {
       [say("desk.request"), code(say("desk.line", { request, line: number }))],
     ]),
   );
-  field("waiting").hidden = true;
-  field("way-back").hidden = false;
+  away();
   show(field("line"), told);
   desk?.offer(line, known);
 }
@@ -139,6 +155,13 @@ async function open(line) {
 function close() {
   field("line").hidden = true;
   desk?.close();
+  claims.close();
+}
+
+/** Instead of the queue, something else. */
+function away() {
+  field("waiting").hidden = true;
+  field("way-back").hidden = false;
 }
 
 field("to-queue").addEventListener("click", async () => {
@@ -147,7 +170,7 @@ field("to-queue").addEventListener("click", async () => {
   field("way-back").hidden = true;
   field("waiting").hidden = false;
   field("waiting-heading").focus();
-  await load();
+  await loadAll();
 });
 
 field("more").addEventListener("click", () => load(next));
@@ -157,8 +180,7 @@ field("mark")?.addEventListener("click", async () => {
   field("mark").disabled = true;
   try {
     const job = await desk.mark();
-    field("waiting").hidden = true;
-    field("way-back").hidden = false;
+    away();
     jobs.follow(job);
   } catch (error) {
     field("problem").textContent = error.message;
@@ -167,4 +189,4 @@ field("mark")?.addEventListener("click", async () => {
   }
 });
 
-await load();
+await loadAll();

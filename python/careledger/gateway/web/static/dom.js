@@ -149,3 +149,6 @@ export async function named(organization) {
     return organization;
   }
 }
+
+/** A new `Idempotency-Key`. */
+export const freshKey = () => crypto.getRandomValues(new Uint8Array(16)).reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");

@@ -17,7 +17,7 @@ function outcome(result) {
     {},
     words && make("h3", {}, say(`desk.${words}`)),
     facts([
-      [say("desk.outcome"), say(`desk_steps.${result.action}`)],
+      [say("desk.outcome"), result.action ? say(`desk_steps.${result.action}`) : null],
       [say("desk.key"), result.reviewer_key && code(result.reviewer_key)],
       [say("desk.fingerprint"), result.statement && code(result.statement)],
       [say("desk.transaction"), code(result.transaction_hash)],

@@ -1,6 +1,6 @@
 // A lot recalled in two steps, and the job followed until it is final.
 
-import { Problem, icon, locale, make, say, send, time } from "./dom.js";
+import { Problem, freshKey, icon, locale, make, say, send, time } from "./dom.js";
 
 const EVENTS = ["queued", "running", "included", "final", "failed", "reorganized"];
 const PICTURES = { included: "ok", final: "ok", failed: "no", reorganized: "warn" };
@@ -55,7 +55,7 @@ export function recalling(changed) {
     const { grade, reason, closed } = wanted();
     field("terms-problem").textContent = grade ? (reason ? "" : say("recalls.need_reason")) : say("recalls.need_grade");
     if (!grade || !reason) return (grade ? field("reason") : grades.find((one) => !one.disabled)).focus();
-    key = crypto.getRandomValues(new Uint8Array(16)).reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
+    key = freshKey();
     const values = { lot: lot.label, maker: found.maker_name, grade: say(`recall_classes.CLASS_${grade}`), reason: say(`recall_reasons.${reason}`) };
     const goods = { held: count.format(found.held), holders: count.format(found.holders.length), moving: count.format(found.on_the_way) };
     const isFirst = found.recall_class === "NOT_RECALLED";
