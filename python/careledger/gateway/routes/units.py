@@ -68,7 +68,7 @@ class Verified(BaseModel):
     lot_number: str | None = None
     lot: str | None = Field(default=None, description="Its id on the chain, as that of `container` and `holder`.")
     container: str | None = None
-    holder: str | None = None
+    holder: str | None = Field(default=None, description="Of a unit that left the supply: who has the case it was in.")
     holder_name: str | None = None
     expires: str | None = Field(default=None, description="Last day of use.")
     recall_class: str | None = None

@@ -1,6 +1,6 @@
 import { Problem, around, code, facts, make, meaning, notAnswered, say, can, send, show, time, verdict, whole } from "./dom.js";
 import { scanning } from "./camera.js";
-import { traced } from "./trace.js";
+import { isHeld, traced } from "./trace.js";
 
 const BAD = ["bad", "no"];
 const LOOKS = {
@@ -112,7 +112,7 @@ function answered(found, text) {
       [say("packs.likelier_cause"), cause],
       [say("packs.product"), found.product && say("packs.gtin", { gtin: found.product.replace("gtin:", "") })],
       [say("packs.lot"), found.lot_number],
-      [say("packs.holder"), found.holder ? found.holder_name : null],
+      [say("packs.holder"), isHeld(found) ? found.holder_name : null],
       [say("packs.expires"), found.expires],
       [say("packs.recalled"), recalled(found)],
       [say("packs.status"), found.status && say(`unit_statuses.${found.status}`)],

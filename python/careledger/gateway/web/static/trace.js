@@ -21,6 +21,9 @@ const PICTURES = {
 };
 const TAKING = new Set(["lot_commissioned", "tranche_added", "received", "came_back"]);
 
+/** Whether somebody has the pack in hand. Of one that left the supply, the chain says no more than who has its case. */
+export const isHeld = ({ status, holder }) => Boolean(holder) && (status === "IN_SUPPLY" || status === "ILLEGITIMATE");
+
 /** What a trace says, as panels. */
 export function traced(found) {
   const ssccs = new Map(found.steps.filter((one) => one.sscc).map((one) => [one.container, one.sscc]));
@@ -31,7 +34,7 @@ export function traced(found) {
     { class: "panel journey" },
     heading,
     make("h3", {}, say("trace.holders")),
-    hands(steps, found.location),
+    hands(steps, isHeld(found.location) ? found.location.holder : null),
     make("h3", {}, say("trace.now")),
     now(found, ssccs),
     make("h3", {}, say("trace.steps")),
@@ -41,7 +44,7 @@ export function traced(found) {
   return [journey, coldChain(found.windows)];
 }
 
-function hands(steps, { holder }) {
+function hands(steps, holder) {
   const takers = steps.filter((one) => TAKING.has(one.name));
   const distinct = takers.filter((one, place) => one.organization !== takers[place - 1]?.organization);
   const items = distinct.map((one, place) => {
@@ -55,7 +58,7 @@ function hands(steps, { holder }) {
 function now({ location, as_of: asOf }, ssccs) {
   const inside = location.containers.map((id) => say("trace.in_container", { sscc: ssccs.get(id) ?? id })).join(" · ");
   return facts([
-    [say("packs.holder"), location.holder ? location.holder_name : say("trace.nobody")],
+    [say("packs.holder"), isHeld(location) ? location.holder_name : say("trace.nobody")],
     [say("trace.inside"), location.status === "IN_SUPPLY" ? inside || say("trace.single") : null],
     [say("trace.heading_to"), location.state === "IN_TRANSIT" ? location.receiver_name : null],
     [say("packs.status"), say(`unit_statuses.${location.status}`)],
