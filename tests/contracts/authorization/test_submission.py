@@ -263,7 +263,7 @@ def test_submit_reverts_if_the_version_is_a_draft(office, payer_policy_administr
 def test_submit_reverts_once_the_enrolment_has_ended(office):
     end = chain_time() + 31 * DAY
     send(office.policy.endEnrolment, office.provider.id, PLAN, end, sender=office.key)
-    travel_to(end - 1)
+    travel_to(end - 60)
     office.submit()
     travel_to(end)
     refused = ("PriorAuthorizationOtherVersion", office.provider.id, office.version, 0)

@@ -148,3 +148,10 @@ def test_requests_are_for_the_insurer_and_who_asked(stage: Stage) -> None:
     assert unknown.status_code == 404
     wrong = stage.insurer.call("GET", "/authorizations?status=GRANTED", "claims.read")
     assert (wrong.status_code, "APPROVED" in wrong.json()["detail"]) == (422, True)
+
+
+def test_the_navigation_names_what_its_reader_may_open(hospital: Page, insurer: Page) -> None:
+    for page, has_desk in ((hospital, False), (insurer, True)):
+        page.goto("/en/claims")
+        expect(page.get_by_role("link", name="Requests and claims")).to_have_count(1)
+        expect(page.get_by_role("link", name="Review desk")).to_have_count(int(has_desk))

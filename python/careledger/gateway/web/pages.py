@@ -51,6 +51,10 @@ class Page:
     def is_served(self, services: Services) -> bool:
         return self.setting is None or getattr(services.settings, self.setting) is not None
 
+    def is_shown_to(self, reader: Reader) -> bool:
+        """Whether the navigation names it: to those who are not signed in, every page that signing in may open."""
+        return self.is_in_navigation and (reader.who is None or reader.may(self.scope))
+
 
 _OF_DOCUMENTS = ("files", "verify", "answers", "doubts", "parts", "reasons")
 _OF_REGISTER = ("organizations", "standings", "member_roles", "key_statuses")
@@ -157,7 +161,7 @@ def render(
             say=say,
             language=language,
             other=other,
-            pages=[one for one in PAGES if one.is_in_navigation and one.is_served(services)],
+            pages=[one for one in PAGES if one.is_served(services) and one.is_shown_to(reader)],
             page=page,
             reader=reader,
             ways=services.ways_to_sign_in,
