@@ -6,10 +6,11 @@ blocks back in the middle of an answer: 503 with `Retry-After`, never what may b
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -19,7 +20,7 @@ from careledger.chain.indexer.reader import Index, IndexStatus, View
 from careledger.errors import IndexMissing, IndexOutdated, IndexWentBack
 from careledger.gateway.problems import Refused
 
-__all__ = ["AsOf", "Indexed", "Standing"]
+__all__ = ["AsOf", "Indexed", "Standing", "fields_for"]
 
 MOST_BLOCKS_BEHIND, MOST_SECONDS_BEHIND = 10, 60
 """More than both of these behind the head, by number and by the blocks' times, nothing is answered."""
@@ -130,3 +131,9 @@ class Indexed:
 
 def _being_built(detail: str) -> Refused:
     return Refused(503, "Index being built", f"{detail}: come again", {"Retry-After": "2"})
+
+
+def fields_for(model: type[BaseModel], entry: Any) -> dict[str, Any]:
+    """What a model has of an entry of the index, by the same names."""
+    names = (field.name for field in dataclasses.fields(entry))
+    return {name: getattr(entry, name) for name in names if name in model.model_fields}

@@ -16,7 +16,7 @@ from careledger.contract_enums import ClaimStatus
 from careledger.gateway.access import Principal
 from careledger.gateway.deps import IdempotencyKey, OpenServices, Prefer, allowed, wait_seconds
 from careledger.gateway.etags import MinBlock
-from careledger.gateway.indexed import AsOf
+from careledger.gateway.indexed import AsOf, fields_for
 from careledger.gateway.jobs import Handler
 from careledger.gateway.problems import Refused, responses
 from careledger.gateway.reviewing import TEXT_CHARACTERS, forget_signed, keep_statement, own_payer, signed_once, signs
@@ -107,18 +107,7 @@ def queue(
         entries = [one.value for one in index.claim_lines(status=ClaimStatus.IN_REVIEW, limit=10_000)]
         here = [one for one in entries if one.contract == payer.settlement.address and one.provider is not None]
         return [
-            WaitingClaim(
-                key=one.claim_line,
-                provider=one.provider or "",
-                claim=one.claim,
-                request=one.request,
-                line=one.line,
-                service_day=one.service_day,
-                milli_units=one.milli_units,
-                charge=one.charge,
-                finding=one.finding.name,
-                submitted_at=one.submitted_at,
-            )
+            WaitingClaim(**{**fields_for(WaitingClaim, one), "key": one.claim_line, "finding": one.finding.name})
             for one in sorted(here, key=lambda one: (one.submitted_at or 0, one.claim_line))
         ]
 

@@ -3,7 +3,6 @@ insurer sees all that its contracts have, a provider its own."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any
 
 import orjson
@@ -17,7 +16,7 @@ from careledger.contract_enums import LineStatus
 from careledger.gateway.access import Principal
 from careledger.gateway.deps import OpenServices, allowed
 from careledger.gateway.etags import MinBlock
-from careledger.gateway.indexed import AsOf
+from careledger.gateway.indexed import AsOf, fields_for
 from careledger.gateway.problems import Refused, responses
 from careledger.gateway.routes.fhir.exchange import require_own
 from careledger.gateway.services import Services
@@ -224,12 +223,12 @@ def authorization(
         claims = index.claim_lines(provider=only, request=request_id, limit=MOST_OF_REQUEST)
         return {
             "provider_name": OrganizationIndex(view).get(provider).value.name,
-            **_taken(Authorization, found.value),
+            **fields_for(Authorization, found.value),
             "lines": [texts.line(one.value) for one in lines],
             "decisions": [
                 Decision(
                     **{
-                        **_taken(Decision, one),
+                        **fields_for(Decision, one),
                         "action": one.action.name,
                         "basis": one.basis.name,
                         "reason_text": texts.reason(one.reason),
@@ -240,7 +239,7 @@ def authorization(
             "claims": [
                 ClaimLine(
                     **{
-                        **_taken(ClaimLine, one.value),
+                        **fields_for(ClaimLine, one.value),
                         "status": one.value.status.name,
                         "finding": one.value.finding.name,
                         "payment": None if one.value.payment is None else one.value.payment.name,
@@ -315,7 +314,7 @@ class _Texts:
     def line(self, entry: Any) -> Line:
         return Line(
             **{
-                **_taken(Line, entry),
+                **fields_for(Line, entry),
                 "status": entry.status.name,
                 "basis": entry.basis.name,
                 "appeal": entry.appeal.name,
@@ -324,12 +323,6 @@ class _Texts:
                 "by_person": entry.reviewer is not None,
             }
         )
-
-
-def _taken(model: type[BaseModel], entry: Any) -> dict[str, Any]:
-    """What a model has of an entry of the index, by the same names."""
-    values = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-    return {name: value for name, value in values.items() if name in model.model_fields}
 
 
 def _only(services: Services, reader: Principal, provider: str | None) -> str | None:

@@ -60,8 +60,26 @@ _OF_DOCUMENTS = ("files", "verify", "answers", "doubts", "parts", "reasons")
 _OF_REGISTER = ("organizations", "standings", "member_roles", "key_statuses")
 _OF_GOVERNANCE = ("governance", "contract_roles", "operation_states")
 _OF_GOODS = ("unit_statuses", "recall_classes", "recall_reasons")
-_OF_CLAIMS = ("claims", "line_statuses", "line_actions", "line_bases", "claim_statuses", "claim_findings", "files")
-_OF_DESK = ("desk", "desk_waits", "desk_bases", "desk_steps", "desk_refusals", "claimdesk", "claim_findings")
+_OF_CLAIMS = (
+    "claims",
+    "line_statuses",
+    "line_actions",
+    "line_bases",
+    "claim_statuses",
+    "claim_findings",
+    "quantities",
+    "files",
+)
+_OF_DESK = (
+    "desk",
+    "desk_waits",
+    "desk_bases",
+    "desk_steps",
+    "desk_refusals",
+    "claimdesk",
+    "claim_findings",
+    "quantities",
+)
 _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold")
 PAGES = (
     Page("/verify", "verify", _OF_DOCUMENTS),

@@ -2,6 +2,7 @@
 
 import { Problem, ask, around, can, code, facts, icon, locale, make, post, say, time } from "./dom.js";
 import { boxes } from "./files.js";
+import { amountText, unitsText } from "./quantities.js";
 import { draw } from "./svg.js";
 
 const PAGE = 50;
@@ -33,15 +34,8 @@ let shown = [];
 let names = {};
 let asking = 0;
 
-/** Minor units as money; exact, since the number is read as the text that it is. */
-function money(amount, { currency, decimals }) {
-  if (amount === null) return null;
-  if (currency === null) return count.format(amount);
-  const options = { style: "currency", currency, maximumFractionDigits: Math.max(2, Math.min(decimals, 6)) };
-  return new Intl.NumberFormat(locale, options).format(`${amount}E-${decimals}`);
-}
-
-const units = (milli) => say("claims.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }).format(`${milli}E-3`) });
+const money = (amount, of) => (amount === null ? null : amountText(amount, of));
+const unitsAndMoney = (milli, amount, of) => [unitsText(milli), money(amount, of)].filter((one) => one).join(", ");
 
 function state(group, name) {
   const [tone, picture] = TONES[name] ?? ["care", "clock"];
@@ -146,8 +140,8 @@ function detail(found) {
     String(line.line + 1),
     state("line_statuses", line.status),
     why(line),
-    [units(line.milli_units_requested), money(line.amount_requested, found)].filter((one) => one).join(", "),
-    SHOWN.granted.includes(line.status) ? [units(line.milli_units), money(line.amount, found)].filter((one) => one).join(", ") : null,
+    unitsAndMoney(line.milli_units_requested, line.amount_requested, found),
+    SHOWN.granted.includes(line.status) ? unitsAndMoney(line.milli_units, line.amount, found) : null,
     line.due_at === null ? null : time(line.due_at),
   ]);
   const decisions = found.decisions.map((one) => [

@@ -22,7 +22,7 @@ export function plain(value, decimals) {
 export const units = { parsed: (text) => parsed(text, MILLI_DECIMALS), plain: (milli) => plain(milli, MILLI_DECIMALS) };
 
 export const unitsText = (milli) =>
-  milli === 1000 ? say("desk.one_unit") : say("desk.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: MILLI_DECIMALS }).format(milli / 1000) });
+  milli === 1000 ? say("quantities.one_unit") : say("quantities.units", { count: new Intl.NumberFormat(locale, { maximumFractionDigits: MILLI_DECIMALS }).format(milli / 1000) });
 
 /** The rule file's name of a benefit class, as a heading. */
 export function words({ text }) {
@@ -30,9 +30,10 @@ export function words({ text }) {
   return plainly.charAt(0).toUpperCase() + plainly.slice(1);
 }
 
-/** An amount in the currency of the rule file, if the gateway has one. */
+/** An amount in the currency of the rule file, if the gateway has one; exact, since the number is read as the text that it is. */
 export function amountText(amount, { currency, decimals }) {
-  if (amount === null) return say("desk.no_amount");
-  if (currency === null) return say("desk.minor", { count: new Intl.NumberFormat(locale).format(amount) });
-  return new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount / 10 ** decimals);
+  if (amount === null) return say("quantities.no_amount");
+  if (currency === null) return say("quantities.minor", { count: new Intl.NumberFormat(locale).format(amount) });
+  const maximumFractionDigits = Math.max(2, Math.min(decimals, 6));
+  return new Intl.NumberFormat(locale, { style: "currency", currency, maximumFractionDigits }).format(`${amount}E-${decimals}`);
 }
