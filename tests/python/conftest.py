@@ -20,7 +20,8 @@ from postgres import postgres
 ROOT = Path(__file__).resolve().parents[2]
 GANACHE = ROOT / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
 GANACHE_START_SECONDS = 60
-CHAINS = ("anvil", "ganache", "embedded")
+CHAINS = ("anvil", "ganache", pytest.param("embedded", marks=pytest.mark.full))
+"""py-evm takes ten times as long: daily, the demo of the installed wheel runs on it."""
 DATABASES = ("sqlite", "postgresql")
 
 

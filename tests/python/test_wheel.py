@@ -150,6 +150,7 @@ def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path)
     assert recall["rows"][1] == ["45", "destroyed by demo-manufacturer", "095210000000000025"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("installed", ["8"], indirect=True)
 def test_installed_demo_prints_the_tables(installed: Path) -> None:
     done = alone(installed, "careledger", "demo")

@@ -42,7 +42,7 @@ OWN_DELAY_SECONDS = 13
 """Other parameters are another suite on the same chain, of this module alone."""
 
 
-@pytest.fixture(scope="module", params=["anvil", "ganache", "embedded"])
+@pytest.fixture(scope="module", params=["anvil", "ganache", pytest.param("embedded", marks=pytest.mark.full)])
 def stage(request: pytest.FixtureRequest, chains: Callable[[str], Connection]) -> Stage:
     return set_stage(deploy_suite(chains(request.param), recovery_delay_seconds=OWN_DELAY_SECONDS))
 

@@ -33,7 +33,7 @@ def prepare(connection: Connection, folder: Path) -> None:
 PAYER = Job(("payer", "deploy", INSURER, "--token", TOKEN), contracts=9, name=INSURER, prepare=prepare)
 
 
-@pytest.mark.parametrize("create2", [True, False], ids=["create2", "by nonce"])
+@pytest.mark.parametrize("create2", [True, pytest.param(False, marks=pytest.mark.full)], ids=["create2", "by nonce"])
 def test_a_payer_s_deployment_is_resumed_after_two_kills(
     tmp_path: Path, record_property: Record, create2: bool
 ) -> None:

@@ -255,7 +255,9 @@ def _load(url: str, folder: Path, outbox: Path, wanted: RuleSet, point: str, cou
         Policies(ledger.payer(INSURER)).load(wanted, opened)
 
 
-@pytest.mark.parametrize("rounds", [1, 2, 3])
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(1, marks=pytest.mark.full), 2, pytest.param(3, marks=pytest.mark.full)]
+)
 def test_a_load_that_was_killed_goes_on_and_adds_nothing_twice(
     unchanged: ProviderWorld, tmp_path: Path, rounds: int
 ) -> None:

@@ -245,7 +245,7 @@ def many_classes(insurer: Insurer, count: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.full), 2])
 def test_a_load_of_300_rules_that_was_killed_goes_on(insurer: Insurer, steps: int) -> None:
     """Killed once so many rounds of the worker found something in a block: the draft first, then some of the rules."""
     rules = many_classes(insurer, 297)

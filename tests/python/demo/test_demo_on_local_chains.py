@@ -24,6 +24,7 @@ from careledger.demo.funding import Funding
 from careledger.demo.performance import Audience
 from careledger.demo.stage import Rehearsal, StepRecord
 from careledger.errors import DeploymentChanged, FeeTooHigh, InsufficientFunds, InvalidInput, NodeUnreachable
+from cli.command_line import CommandLine
 from eth_account import Account
 from expected_answers import check_answers, check_steps, check_tables
 from rpc_proxy import RpcProxy
@@ -302,7 +303,10 @@ def test_perform_plays_the_chapter_that_the_page_shows(node: Node) -> None:
 
 @pytest.mark.parametrize(
     ("option", "where"),
-    [((), "an Anvil, started for this run"), (("--embedded",), "an EVM inside this process (py-evm), as asked")],
+    [
+        ((), "an Anvil, started for this run"),
+        pytest.param(("--embedded",), "an EVM inside this process (py-evm), as asked", marks=pytest.mark.full),
+    ],
 )
 def test_command_says_where_it_ran_and_prints_only_json(option: tuple[str, ...], where: str) -> None:
     done = careledger_demo(*option, "--json")
@@ -340,7 +344,13 @@ def test_command_prints_the_tables(tmp_path: Path) -> None:
         (("--rpc", "http://127.0.0.1:1"), 4, "no node answers"),
     ],
 )
-def test_command_with_wrong_values_says_which(arguments: tuple[str, ...], exit_code: int, text: str) -> None:
-    done = careledger_demo(*arguments)
-    assert (done.returncode, done.stdout) == (exit_code, "")
-    assert text in " ".join(done.stderr.split())
+def test_command_with_wrong_values_says_which(
+    arguments: tuple[str, ...],
+    exit_code: int,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done = CommandLine(monkeypatch, capsys)("demo", *arguments)
+    assert (done.exit_code, done.out) == (exit_code, "")
+    assert text in " ".join(done.err.split())

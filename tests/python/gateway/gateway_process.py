@@ -54,7 +54,7 @@ class GatewayProcess:
         """Waits until it answers; False if it died before."""
         until = time.monotonic() + START_SECONDS
         while self.process.is_alive():
-            with contextlib.suppress(requests.ConnectionError):
+            with contextlib.suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 if requests.get(f"{self.url}/health", timeout=30).ok:
                     return True
             assert time.monotonic() < until, "the gateway is not up"

@@ -35,7 +35,7 @@ def until(what: Callable[[], object]) -> None:
 
 def get(url: str) -> requests.Response | None:
     """On a connection of its own: any of the processes may answer."""
-    with contextlib.suppress(requests.ConnectionError):
+    with contextlib.suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return requests.get(url, headers={"Connection": "close"}, timeout=60)
     return None
 

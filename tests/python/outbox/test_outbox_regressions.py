@@ -41,11 +41,10 @@ def postgres_bench() -> Iterator[Stand]:
         yield made
 
 
-def steps(worker: Worker, seconds: float, each: Callable[[], object] = lambda: None) -> None:
+def steps(worker: Worker, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         worker.step()
-        each()
 
 
 def alerts(outbox: Outbox) -> dict[str, Alert]:
@@ -129,8 +128,7 @@ def test_a_node_without_history_replaces_nothing(bench: Stand) -> None:
     for method in ("eth_getTransactionReceipt", "eth_getTransactionByHash", "eth_getBlockReceipts"):
         bench.proxy.change(method, lambda _params, _result: None)
     worker = bench.worker(outbox, stuck_after_seconds=0.5)
-    steps(worker, 2, bench.mine)
-    assert "no receipt" in alerts(outbox)["stuck"].detail
+    bench.rounds(worker, lambda: "stuck" in alerts(outbox) and "no receipt" in alerts(outbox)["stuck"].detail)
     bench.proxy.heal()
     bench.settle(outbox, worker)
     assert bench.check(outbox, ["a"]) == {State.CONFIRMED: 1}
@@ -217,7 +215,7 @@ def test_what_a_node_said_is_in_the_alert(bench: Stand) -> None:
     worker = bench.worker(outbox, stuck_after_seconds=0.3)
     outbox.submit(bench.intent("a"))
     bench.proxy.fail(SEND, "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)", times=99)
-    steps(worker, 1)
+    bench.rounds(worker, lambda: "stuck" in alerts(outbox), mine=False)
     assert "exceeds the configured cap" in alerts(outbox)["stuck"].detail
 
 
@@ -241,7 +239,8 @@ def test_without_a_new_block_no_offer_is_raised(bench: Stand) -> None:
     worker = bench.worker(outbox, bump_after_seconds=0.1, rebroadcast_after_seconds=0.1)
     outbox.submit(bench.intent("a"))
     bench.proxy.change("eth_getTransactionCount", lambda params, result: hex(99) if params[1] == "pending" else result)
-    steps(worker, 3.5)
+    bench.rounds(worker, lambda: bool(outbox.get("a").attempts), mine=False)
+    steps(worker, 3)
     assert len(outbox.get("a").attempts) == 1
     bench.proxy.heal()
     bench.settle(outbox, worker)
@@ -254,6 +253,7 @@ def test_only_a_development_node_is_nudged_by_a_higher_offer(bench: Stand, monke
     worker = bench.worker(outbox, bump_after_seconds=60, rebroadcast_after_seconds=0.1)
     outbox.submit(bench.intent("a"))
     bench.proxy.change("eth_getTransactionCount", lambda params, result: hex(0) if params[1] == "pending" else result)
+    bench.rounds(worker, lambda: bool(outbox.get("a").attempts), mine=False)
     steps(worker, 2)
     bench.proxy.heal()
     bench.settle(outbox, worker)
@@ -295,12 +295,9 @@ def test_a_value_above_the_balance_is_said_where_gas_is_estimated(bench: Stand) 
     outbox = bench.outbox()
     worker = bench.worker(outbox)
     outbox.submit(bench.intent("a", gas=None, value_wei=10**30))
-    steps(worker, 0.5)
-    assert "low-funds" in alerts(outbox)
+    bench.rounds(worker, lambda: "low-funds" in alerts(outbox), mine=False)
     outbox.cancel("a")
-    worker.step()
-    worker.step()
-    assert "low-funds" not in alerts(outbox)
+    bench.rounds(worker, lambda: "low-funds" not in alerts(outbox), mine=False)
 
 
 # ------------------------------------------------------------------ signers
