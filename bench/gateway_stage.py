@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +20,8 @@ import requests
 from careledger.chain.development import Node
 from careledger.chain.rpc import HttpRpc
 from careledger.gateway.access import SCOPES
-from careledger.gateway.access.tokens import ASSERTION_TYPE
+from careledger.gateway.client import GatewayClient, new_key
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from bench.databases import postgres
 
@@ -156,12 +153,9 @@ class Gateway(Process):
 
     def __init__(self, on: Stand, workers: int, **settings: str) -> None:
         port = free_port()
-        self._key = ECKey.generate_key("P-384", private=True)
-        self._key.ensure_kid()
-        public = {"keys": [self._key.as_dict(private=False)]}
-        client = {"client_id": CLIENT, "organization": LOCAL_ORGANIZATION, "scopes": sorted(SCOPES), "jwks": public}
+        self._client = GatewayClient(f"http://127.0.0.1:{port}", CLIENT, new_key())
         clients = on.folder / f"clients-{port}.yaml"
-        clients.write_text(json.dumps({"clients": [client]}))
+        clients.write_text(json.dumps({"clients": [self._client.registration(LOCAL_ORGANIZATION, SCOPES)]}))
         given = {**on.settings, "clients": str(clients), "public_url": f"http://127.0.0.1:{port}"}
         given |= {"rate_limit": UNLIMITED, "token_seconds": str(TOKEN_SECONDS), **settings}
         environment = {f"CARELEDGER_{name.upper()}": value for name, value in given.items()}
@@ -170,19 +164,7 @@ class Gateway(Process):
 
     def token(self, scope: str) -> str:
         """An access token for an hour. Raises requests.HTTPError."""
-        claims = {"iss": CLIENT, "sub": CLIENT, "aud": f"{self.url}/token", "jti": uuid.uuid4().hex}
-        stated = {**claims, "exp": int(time.time()) + 200}
-        header = {"alg": "ES384", "kid": self._key.kid}
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": jwt.encode(header, stated, self._key, algorithms=["ES384"]),
-            "scope": scope,
-        }
-        answer = requests.post(f"{self.url}/token", data=form, timeout=START_SECONDS)
-        answer.raise_for_status()
-        found: str = answer.json()["access_token"]
-        return found
+        return self._client.token(scope)
 
 
 @contextmanager

@@ -53,6 +53,14 @@ def patient(page: Page, papers: Path) -> None:
     page.set_input_files("#receipts", sorted(papers.glob("*.receipt.json")))
     expect(page.locator("#list details")).to_have_count(3)
     page.locator("#list details summary").first.click()
+    page.set_input_files("#explanations", sorted(papers.glob("explanation-of-benefits-*.json")))
+    expect(page.locator("#explained > li")).to_have_count(2)
+    page.fill("#code-system", "HCPCS")
+    page.fill("#code", "G0299")
+    page.fill("#charge", "180.00")
+    page.set_input_files("#eligibility", papers / "eligibility.json")
+    page.click("#estimate button[type=submit]")
+    expect(page.locator("#estimated table")).to_be_visible()
 
 
 def packs(page: Page, _papers: Path) -> None:

@@ -74,11 +74,12 @@ class LineEstimate:
 @dataclass(frozen=True)
 class ClaimLineReport:
     """What became of a line of a claim. `status` is None for one that another claim has already, and UNKNOWN for one
-    that is not on the chain. `adjudicated` is the last split of the charge; `human_reviewed` whether a person made it.
-    """
+    that is not on the chain. `trace` is where the chain has it (`Claims.uri_of`). `adjudicated` is the last split of
+    the charge; `human_reviewed` whether a person made it."""
 
     line: KeptClaimLine
     key: str
+    trace: str
     status: ClaimStatus | None
     finding: Finding
     why: str
@@ -126,6 +127,7 @@ class ClaimLineReport:
             adjustments,
             claimed.milli_units,
             *stated,
+            self.trace,
         )
 
 
@@ -214,6 +216,12 @@ class ClaimSubmissions:
         standing = self._standing(claim)
         return [self._estimate(service, standing, rule_set, eligibility) for service in claim.lines]
 
+    def estimate_services(
+        self, services: Iterable[ClaimedService], rule_set: RuleSet, eligibility: Eligibility
+    ) -> list[LineEstimate]:
+        """The same for services that rest on no authorization: each by its code's class and the eligibility."""
+        return [self._estimate(service, None, rule_set, eligibility) for service in services]
+
     def report(self, kept: KeptClaim, settlement: Settlement) -> ClaimReport:
         """What became of a claim, from the chain."""
         history = self.claims.history(self.provider, kept.claim_id)
@@ -236,7 +244,10 @@ class ClaimSubmissions:
             key = self.claims.key_of(self.provider, line.claimed)
             duplicate = key in duplicates and key not in adjudicated
             record = None if duplicate else self._record(kept, line)
-            lines.append(_report(line, key, record, adjudicated.get(key), reversals.get(key), duplicate, settlement))
+            trace = self.claims.uri_of(key)
+            lines.append(
+                _report(line, key, trace, record, adjudicated.get(key), reversals.get(key), duplicate, settlement)
+            )
         decided = (
             dt.datetime.fromtimestamp(self._payer.settlement.connection.block_time(last), dt.UTC) if last else None
         )
@@ -329,6 +340,7 @@ def _line(service: ClaimedService, standing: Revision | None) -> KeptClaimLine:
 def _report(
     line: KeptClaimLine,
     key: str,
+    trace: str,
     record: ClaimRecord | None,
     adjudicated: ClaimAdjudicated | None,
     reversal: ClaimReversed | None,
@@ -336,14 +348,14 @@ def _report(
     settlement: Settlement,
 ) -> ClaimLineReport:
     if duplicate:
-        return ClaimLineReport(
-            line, key, None, Finding.NONE_, f"Denied: another claim has this service already (CARC {DUPLICATE})."
-        )
+        why = f"Denied: another claim has this service already (CARC {DUPLICATE})."
+        return ClaimLineReport(line, key, trace, None, Finding.NONE_, why)
     if record is None:
-        return ClaimLineReport(line, key, ClaimStatus.UNKNOWN, Finding.NONE_, "Not on the chain: submit it again.")
+        why = "Not on the chain: submit it again."
+        return ClaimLineReport(line, key, trace, ClaimStatus.UNKNOWN, Finding.NONE_, why)
     person = adjudicated is not None and int(adjudicated.reviewer, 16) != 0
     why = _why(line, record, adjudicated, reversal, person, settlement)
-    return ClaimLineReport(line, key, record.status, record.finding, why, record, adjudicated, person)
+    return ClaimLineReport(line, key, trace, record.status, record.finding, why, record, adjudicated, person)
 
 
 def _why(

@@ -114,6 +114,10 @@ class Claims:
         """The key that a line of a provider's has."""
         return str(self._settlement.read("keyOf", organization_id(provider), line.to_abi()))
 
+    def uri_of(self, key: str) -> str:
+        """Where a line is: `eip155:<chain>:<settlement>/<key>`, the contract as CAIP-10 has it."""
+        return f"eip155:{self._settlement.connection.chain_id}:{self.address}/{key}"
+
     def tag_of(self, claim: Claim) -> str:
         """What is kept of a claim with each of its lines, 8 bytes."""
         return str(self._settlement.read("tagOf", claim.to_abi()))

@@ -48,7 +48,8 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class LinePayment:
-    """What became of one line's charge. Raises InvalidInput if charge is not paid + adjustments."""
+    """What became of one line's charge. `trace` is a URI by which the line is found on the chain, where it is there.
+    Raises InvalidInput if charge is not paid + adjustments."""
 
     sequence: int
     code: Code
@@ -59,6 +60,7 @@ class LinePayment:
     unit: Code | None = None
     first_day: dt.date | None = None
     last_day: dt.date | None = None
+    trace: str | None = None
 
     def __post_init__(self) -> None:
         if self.paid < 0:

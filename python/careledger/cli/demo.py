@@ -6,7 +6,7 @@ import contextlib
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from careledger.demo.funding import Funding
 from careledger.demo.page import page
 from careledger.demo.performance import Audience, Performance
 from careledger.demo.runner import perform
-from careledger.demo.serving import HOUSES, Console, require_ports, serving
+from careledger.demo.serving import HOUSES, Pilot, require_ports, serving
 from careledger.demo.settings import (
     LOT_UNITS,
     LOT_UNITS_STEP,
@@ -113,11 +113,11 @@ def demo(
             performance = perform(connection, funder, settings, where, audience)
         if report is not None:
             write_private(report, page(performance))
-        consoles = []
+        pilot = Pilot((), ())
         if home is not None:
             progress_console.print(f"Starting a gateway for each of {len(HOUSES)} organizations ...", markup=False)
-            consoles = stack.enter_context(serving(connection, funder, home, port))
-        _show(performance, report, consoles, home, as_json)
+            pilot = stack.enter_context(serving(connection, funder, home, port))
+        _show(performance, report, pilot, home, as_json)
         if home is not None:
             _wait_for_the_end()
 
@@ -190,17 +190,19 @@ def _progress(verbose: bool) -> Iterator[Audience]:
         yield _Screen(progress, progress.add_task("demo", total=None), verbose)
 
 
-def _show(
-    performance: Performance, report: Path | None, consoles: Sequence[Console], home: Path | None, as_json: bool
-) -> None:
+def _show(performance: Performance, report: Path | None, pilot: Pilot, home: Path | None, as_json: bool) -> None:
     def render(console: rich.console.Console) -> None:
         show_performance(console, performance)
         if report is not None:
             console.print(f"\nreport: {report}", markup=False, soft_wrap=True)
         if home is not None:
-            rows = [(one.organization, one.url, one.account) for one in consoles]
+            asked = [(one.organization, one.what, one.request, one.status, one.answer) for one in pilot.exchanges]
+            columns = ("gateway of", "what", "request", "status", "what came of it")
+            console.print(table("\nOver HTTP, each at its own gateway", columns, asked))
+            rows = [(one.organization, one.url, one.account) for one in pilot.consoles]
             console.print(table("\nConsoles, until Ctrl-C", ("organization", "address", "sign in with"), rows))
             console.print(f"Keys to sign in with, for a wallet: {home / 'keys.json'}", markup=False, soft_wrap=True)
+            console.print(f"Keys of systems, for SMART: {home / 'systems.json'}", markup=False, soft_wrap=True)
             console.print(f"A patient's papers, to verify: {home / 'papers'}", markup=False, soft_wrap=True)
 
-    show({**to_plain(performance), "report": report, "consoles": consoles, "folder": home}, as_json, render)
+    show({**to_plain(performance), "report": report, **to_plain(pilot), "folder": home}, as_json, render)

@@ -1,4 +1,4 @@
-"""The papers of the demo's patient, which the hospital anchors, and the files that a person can verify them by.
+"""The papers of the demo's patient, which the hospital anchors.
 
 They are made up, and their salts follow from their names, so that a run that goes on finds its own anchors. A real salt
 is random and stays at home.
@@ -7,16 +7,14 @@ is random and stays at home.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from eth_utils.crypto import keccak
 
-from careledger.anchoring import Canonicalization, DocumentKind, Documents, Fingerprint, digest
-from careledger.anchoring.sources import RECEIPT_SUFFIX
-from careledger.demo.cast import HOSPITAL, PATIENT, Cast, Member
+from careledger.anchoring import Canonicalization, DocumentKind, Fingerprint, digest
+from careledger.demo.cast import HOSPITAL, Member
 from careledger.identity import organization_id
 
-__all__ = ["Paper", "consent_form", "discharge_summary", "leave", "made_up", "summary_elsewhere"]
+__all__ = ["Paper", "consent_form", "discharge_summary", "made_up", "summary_elsewhere"]
 
 FIRST_DOSE, CORRECTED_DOSE = "20.0", "10.0"
 """Milligrams, as text, because 10.0 mg and 10 mg are two statements of precision."""
@@ -79,20 +77,6 @@ def made_up(
         subject,
         salt=keccak(text=f"careledger demo salt of {name}"),
     )
-
-
-def leave(folder: Path, documents: Documents, cast: Cast) -> None:
-    """Writes the patient's papers into a new folder, each beside its receipt. Raises NotAnchored."""
-    folder.mkdir(mode=0o700)
-    patient, submitter = cast.actor(PATIENT).address, cast.actor(HOSPITAL.key(2)).address
-    for paper in (
-        discharge_summary(patient, corrected=False),
-        discharge_summary(patient, corrected=True),
-        consent_form(patient),
-    ):
-        (folder / paper.file).write_bytes(paper.content)
-        receipt = documents.receipt(paper.fingerprint, submitter)
-        (folder / f"{paper.file}{RECEIPT_SUFFIX}").write_bytes(receipt.dump())
 
 
 def _summary(patient: str, content: bytes, corrected: bool) -> Fingerprint:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -33,15 +34,21 @@ from careledger.demo.cast import (
 from careledger.demo.chapters.authorization.payer import DESK_KEY, HOSPITAL_KEY, REVIEWERS, RULES
 from careledger.demo.chapters.supply.books import PASSPHRASE, create_vault, vault_path
 from careledger.demo.errors import GatewayNotUp
-from careledger.demo.papers import leave
+from careledger.demo.exchanges import Exchange, eligibility, exchange
+from careledger.demo.leaving import leave
 from careledger.errors import ConfigurationError
+from careledger.gateway.access.scopes import SCOPES
+from careledger.gateway.client import GatewayClient, new_key
 
-__all__ = ["HOUSES", "Console", "require_ports", "serving"]
+__all__ = ["HOUSES", "Console", "Pilot", "require_ports", "serving"]
 
 SECONDS = 180
 """How long gateways may take to start: each reads the whole chain first."""
 
 GAS_MONEY_WEI = 10**18
+SYSTEM = "system"
+"""What each house's system is called at its gateway."""
+
 HOST = "127.0.0.1"
 PREFIX = "CARELEDGER_"
 DEMO_KEY, REVIEWER_KEY = "CARELEDGER_DEMO_KEY", "CARELEDGER_DEMO_REVIEWER"
@@ -76,6 +83,14 @@ class Console:
     account: str
 
 
+@dataclass(frozen=True)
+class Pilot:
+    """The gateways that answer, and what was asked of them over HTTP."""
+
+    consoles: tuple[Console, ...]
+    exchanges: tuple[Exchange, ...]
+
+
 def require_ports(first_port: int) -> None:
     """Raises ConfigurationError if a port for one of the gateways is taken."""
     for port in range(first_port, first_port + len(HOUSES)):
@@ -85,35 +100,58 @@ def require_ports(first_port: int) -> None:
 
 
 @contextlib.contextmanager
-def serving(connection: Connection, funder: Signer, folder: Path, first_port: int) -> Iterator[list[Console]]:
+def serving(connection: Connection, funder: Signer, folder: Path, first_port: int) -> Iterator[Pilot]:
     """Gateways at this port and those that follow, until the context ends. `folder` is where the demo left its manifest
-    and vaults. It gets `keys.json`, the keys to sign in with and the patient's, worth nothing beyond this chain, and
-    `papers`, documents and receipts to verify.
+    and vaults. It gets `keys.json`, the keys to sign in with and the patient's, `systems.json`, the keys of each
+    house's system at its gateway, all worth nothing beyond this chain, and `papers`, what the patient has.
 
     Raises GatewayNotUp, and what sending raises.
     """
     cast = Cast(funder, connection.chain_id)
     keys = {PATIENT: "0x" + cast.private_key(PATIENT).hex()}
     consoles: list[Console] = []
+    systems: dict[str, GatewayClient] = {}
     with contextlib.ExitStack() as stack:
         started = []
         for port, house in enumerate(HOUSES, first_port):
             signer = cast.actor(house.actor).signer
             connection.send(funder, signer.address, value_wei=GAS_MONEY_WEI)
+            url = f"http://{HOST}:{port}"
+            systems[house.member.organization] = GatewayClient(url, SYSTEM, new_key())
             environment = _environment(house, cast, connection.url, folder, port)
+            _register(systems[house.member.organization], house, folder)
             process = stack.enter_context(_process(environment, port, folder / f"{house.member.name}.log"))
             person = REVIEWERS[0] if house.member is INSURER else house.actor
             keys[house.member.organization] = "0x" + cast.private_key(person).hex()
-            url = f"http://{HOST}:{port}"
             consoles.append(Console(house.member.organization, url, cast.actor(person).address))
             started.append((process, url, folder / f"{house.member.name}.log"))
-        (folder / "keys.json").touch(mode=0o600)
-        (folder / "keys.json").write_text(json.dumps(keys, indent=2))
-        deployment = Deployment.load(folder, connection.chain_id)
-        leave(folder / "papers", CareLedger(connection, deployment).documents, cast)
+        _write_private(folder / "keys.json", keys)
+        _write_private(folder / "systems.json", {name: _shown(one) for name, one in systems.items()})
+        ledger = CareLedger(connection, Deployment.load(folder, connection.chain_id))
+        covered = eligibility(ledger, cast)
+        leave(folder / "papers", ledger, cast, covered)
         for process, url, log in started:
             _wait(process, url, log)
-        yield consoles
+        yield Pilot(tuple(consoles), tuple(exchange(systems, covered)))
+
+
+def _shown(system: GatewayClient) -> dict[str, Any]:
+    return {"url": system.url, "client_id": system.client_id, "jwk": system.key.as_dict(private=True)}
+
+
+def _write_private(path: Path, content: Any) -> None:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content, indent=2))
+
+
+def _register(system: GatewayClient, house: House, folder: Path) -> None:
+    """Writes the file of clients of a gateway: its house's own system."""
+    entry = system.registration(house.member.organization, SCOPES)
+    _clients(folder, house).write_text(json.dumps({"clients": [entry]}))
+
+
+def _clients(folder: Path, house: House) -> Path:
+    return folder / f"{house.member.name}.clients.json"
 
 
 def _environment(house: House, cast: Cast, rpc: str, folder: Path, port: int) -> dict[str, str]:
@@ -131,6 +169,7 @@ def _environment(house: House, cast: Cast, rpc: str, folder: Path, port: int) ->
         "DATABASE": f"sqlite:///{folder / name}.db",
         "PUBLIC_URL": f"http://{HOST}:{port}",
         "CONFIRMATIONS": "1",
+        "CLIENTS": str(_clients(folder, house)),
     }
     if "payer" in house.settings:
         settings |= {"PAYER": INSURER.organization, "RULES": str(RULES)}

@@ -125,6 +125,11 @@ class Settings(BaseSettings):
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
             raise ConfigurationError(name, "not set" if first["type"] == "missing" else first["msg"]) from None
 
+    @property
+    def estimates(self) -> bool:
+        """Whether it tells what services would cost: a provider's does, with the insurer's rule file."""
+        return self.rules is not None and self.payer is not None and self.payer != self.organization
+
     def check(self, is_local: bool, signer: Signer) -> None:
         """Raises ConfigurationError for what is fit for a development chain only, elsewhere."""
         secret = self.token_secret.get_secret_value()

@@ -181,6 +181,9 @@ def test_a_claim_is_paid_at_once_as_the_estimate_said_and_explained(
     explained = json.loads(dump(explanation_of_benefit(payment, asked, DOLLARS)))
     ExplanationOfBenefit.model_validate(explained)
     assert explained["payment"]["amount"]["value"] == (80 * DOLLAR + shares.paid) / DOLLAR
+    traces = [one["extension"][0]["valueIdentifier"]["value"] for one in explained["item"]]
+    assert traces == [claims.claims.uri_of(line.key) for line in found.lines]
+    assert traces[0] == f"eip155:31337:{claims.claims.address}/{found.lines[0].key}"
     unreferenced = dataclasses.replace(asked, patient=dataclasses.replace(asked.patient, reference=""))
     explained = json.loads(dump(explanation_of_benefit(payment, unreferenced, DOLLARS)))
     ExplanationOfBenefit.model_validate(explained)

@@ -18,7 +18,9 @@ import pytest
 import requests
 from careledger.anchoring.sources import RECEIPT_SUFFIX
 from careledger.demo.chapters.supply.goods import GTIN
+from careledger.gateway.client import GatewayClient
 from eth_account import Account
+from joserfc.jwk import ECKey
 from wallet_stage import Visitor
 
 SECONDS = 300
@@ -87,6 +89,42 @@ def test_each_console_answers_of_its_own_part_of_the_story(pilot: Pilot) -> None
     insurer = pilot.visitor("demo-insurer")
     figures = insurer.call("GET", f"/reports/pilot?from=0&to={2**32}").json()
     assert figures["requests"]["automatic"]["count"] > 0
+
+
+def test_the_story_goes_on_over_http_each_at_its_own_gateway(pilot: Pilot) -> None:
+    told = [(one["organization"], one["status"], one["answer"]) for one in pilot.told["exchanges"]]
+    anchored, care, referral, waiting, forged, pack = told
+    assert anchored[:2] == ("demo-hospital", 201)
+    assert care == ("demo-hospital", 201, "item 1: A1, with an authorization number")
+    assert referral == ("demo-hospital", 201, "item 1: A4, review-required, with a number to ask for it")
+    assert waiting == ("demo-insurer", 200, "lines that wait for a reviewer: 1")
+    assert forged[:2] == ("demo-insurer", 422)
+    assert "is not enrolled" in forged[2]
+    assert pack == ("demo-pharmacy", 200, "RECALLED")
+    (systems,) = Path(pilot.told["folder"]).glob("systems.json")
+    assert systems.stat().st_mode & 0o077 == 0
+    stated = json.loads(systems.read_text())["demo-hospital"]
+    system = GatewayClient(stated["url"], stated["client_id"], ECKey.import_key(stated["jwk"]))
+    found = system.call("GET", "/authorizations?status=PENDED", "claims.read").json()
+    assert found["found"] == 1
+
+
+def test_the_patients_claims_are_on_the_chain_as_explained(pilot: Pilot) -> None:
+    papers = Path(pilot.told["folder"]) / "papers"
+    (hospital,) = (one["url"] for one in pilot.told["consoles"] if one["organization"] == "demo-hospital")
+    for file in sorted(papers.glob("explanation-of-benefits-*.json")):
+        (item,) = json.loads(file.read_text())["item"]
+        key = item["extension"][0]["valueIdentifier"]["value"].rpartition("/")[2]
+        found = requests.post(f"{hospital}/claims/lines", json={"keys": [key]}, timeout=30).json()
+        (benefit,) = (
+            one["amount"]["value"] for one in item["adjudication"] if one["category"]["coding"][0]["code"] == "benefit"
+        )
+        assert found["lines"][0]["paid"] == round(benefit * 10 ** found["decimals"])
+    eligibility = json.loads((papers / "eligibility.json").read_text())
+    service = {"code": {"system": "HCPCS", "code": "G0299"}, "charge": "180.00"}
+    body = {"eligibility": eligibility, "services": [service]}
+    (line,) = requests.post(f"{hospital}/services/estimates", json=body, timeout=30).json()["lines"]
+    assert (line["insurer"], line["patient"]) == (145_500_000, 20_000_000)
 
 
 def test_the_patients_papers_verify_at_any_console(pilot: Pilot) -> None:

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import pytest
 from careledger.chain.development import development_signer
 from careledger.gateway.access import SCOPES
+from careledger.gateway.client import GatewayClient
 from cli.supply_world import MAKER, ROLES
 from gateway_process import Orders, running
-from gateway_stage import System, free_port, write_clients
+from gateway_stage import free_port, write_clients
 from serialization.told_events import container_uri, document
 from supply_gateway import Goods, supply_settings
 
@@ -25,7 +26,7 @@ def test_a_capture_that_was_killed_is_finished_once(tmp_path: Path, point: str, 
         settings = {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
         settings["clients"] = str(tmp_path / "clients.yaml")
         port, goods = free_port(), Goods.made_up()
-        system = System(f"http://127.0.0.1:{port}", "ehr", key)
+        system = GatewayClient(f"http://127.0.0.1:{port}", "ehr", key)
         before = stage.connection.nonce(development_signer(ROLES[MAKER][0]).address)
         headers = {"Content-Type": "application/ld+json"}
         with running(Orders(settings, port, point, count)) as process:

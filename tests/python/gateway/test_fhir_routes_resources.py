@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from math import inf
@@ -11,9 +12,14 @@ from authorization.pas_bundles import EXAMPLES, dumped
 from authorization.provider_world import HOSPITAL, INSURER
 from careledger.anchoring.canonical import Canonicalization, digest
 from careledger.authorization.decision import Line
+from careledger.authorization.enrolments import Enrolments, SideSignature
 from careledger.authorization.fhir.resources import parse_resource
 from careledger.authorization.types import Request, RequestedLine
-from careledger.contract_errors import OrganizationRegistryMissingMemberRole, PriorAuthorizationUnknown
+from careledger.contract_errors import (
+    CoveragePolicyInvalidSignature,
+    OrganizationRegistryMissingMemberRole,
+    PriorAuthorizationUnknown,
+)
 from fhir_world import FHIR_JSON, FhirWorld, actions, bundle, equipment, gateway_of, issue_of, opened, submission
 from rpc_proxy import RpcProxy
 
@@ -160,3 +166,19 @@ def test_the_insurers_gateway_cannot_submit_as_the_hospital(fhir: FhirWorld) -> 
     with pytest.raises(PriorAuthorizationUnknown):
         insurer_key.cancel(request, [0])
     assert world.payer.authorizations.read("requestOf", world.provider, request) == standing
+
+
+def test_the_insurer_cannot_accept_rules_in_the_hospitals_name(fhir: FhirWorld) -> None:
+    world = fhir.world
+    insurer = Enrolments(world.payer_as(world.insurer))
+    before = insurer.of(world.provider, 1001)
+    offer = insurer.sign(insurer.offer(world.provider, world.version, world.connection.block_time() + 100))
+    assert offer.by_insurer is not None
+    for key, refusal in (
+        (world.insurer, OrganizationRegistryMissingMemberRole),
+        (world.hospital, CoveragePolicyInvalidSignature),
+    ):
+        forged = SideSignature(key.address, offer.by_insurer.signature)
+        with pytest.raises(refusal):
+            insurer.enrol(dataclasses.replace(offer, by_provider=forged))
+    assert insurer.of(world.provider, 1001) == before

@@ -52,8 +52,9 @@ def children(process_id: int) -> set[int]:
     """All that descend from a process."""
     found: set[int] = set()
     for task in Path(f"/proc/{process_id}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found |= {child} | children(child)
+        with contextlib.suppress(OSError):  # the thread has ended meanwhile
+            for child in map(int, task.read_text().split()):
+                found |= {child} | children(child)
     return found
 
 

@@ -17,11 +17,12 @@ from careledger.chain.deployment import Deployment
 from careledger.chain.deployment.suite import ANCHOR
 from careledger.contract_events import BY_TOPIC
 from careledger.gateway.access import SCOPES
+from careledger.gateway.client import GatewayClient
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
 from careledger.gateway.points import POINTS
 from careledger.vault import Vault
 from gateway_process import GatewayProcess, Orders, running
-from gateway_stage import System, free_port, write_clients
+from gateway_stage import free_port, write_clients
 
 Count = Callable[[str, object], None]
 DIES_SECONDS = 60
@@ -42,7 +43,7 @@ class Client:
     def __init__(self, folder: Path, settings: dict[str, Any], database_url: str) -> None:
         self.port = free_port()
         key = write_clients(folder, {"ehr": (LOCAL_ORGANIZATION, SCOPES)})["ehr"]
-        self.system = System(f"http://127.0.0.1:{self.port}", "ehr", key)
+        self.system = GatewayClient(f"http://127.0.0.1:{self.port}", "ehr", key)
         self.vault = folder / "vault-of-test.db"
         Vault.create(self.vault, settings["passphrase"]).close()
         self.settings = {
@@ -59,7 +60,7 @@ class Client:
     def orders(self, die_at: str | None = None, count: int = 1) -> Orders:
         return Orders(self.settings, self.port, die_at, count)
 
-    def submit(self, name: str, system: System | None = None) -> bool:
+    def submit(self, name: str, system: GatewayClient | None = None) -> bool:
         """Whether it was accepted. The same name again is the same request."""
         system = system or self.system
         self.promised.setdefault(name, None)
@@ -135,7 +136,7 @@ def test_two_gateways_at_once_of_which_one_is_killed_do_everything_once(
         assert process.await_health()
         with running(other) as victim:
             assert victim.await_health()
-            system = System(victim.url, "ehr", client.system.key)
+            system = GatewayClient(victim.url, "ehr", client.system.key)
             for number in range(16):
                 client.submit(f"document {number}")
                 with contextlib.suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):

@@ -15,12 +15,13 @@ from careledger.chain.development import development_signer
 from careledger.client import CareLedger
 from careledger.gateway.access import SCOPES
 from careledger.gateway.access.tokens import ASSERTION_TYPE, derived_key
+from careledger.gateway.client import GatewayClient, new_key
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
 from careledger.gateway.settings import DEFAULT_TOKEN_SECRET
 from careledger.identity import Reason
-from gateway_stage import Served, assertion, serve
+from gateway_stage import Served, serve
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import OctKey
 
 NARROW = {"documents.read"}
 
@@ -46,13 +47,9 @@ def unsigned(claims: dict[str, Any], header: dict[str, Any], signature: str = ""
 def wrong_assertions(gateway: Served) -> dict[str, str]:
     ehr, portal = gateway.system("ehr"), gateway.system("portal")
     now, url = int(time.time()), gateway.url
-
-    def stated(**changes: Any) -> str:
-        return assertion("ehr", ehr.key, url, **changes)
-
+    stated = ehr.assertion
     claims = {"iss": "ehr", "sub": "ehr", "aud": f"{url}/token", "jti": "x", "exp": now + 100}
-    stranger = ECKey.generate_key("P-384", private=True)
-    stranger.ensure_kid()
+    stranger = new_key()
     public = OctKey.import_key(json.dumps(ehr.key.as_dict(private=False)))
     deep = base64.urlsafe_b64encode(b"[" * 5_000).rstrip(b"=").decode()
     return {
@@ -73,8 +70,8 @@ def wrong_assertions(gateway: Served) -> dict[str, str]:
         "not valid yet": stated(nbf=now + 3_600),
         "no algorithm": unsigned(claims, {"alg": "none"}),
         "signed with the public key": jwt.encode({"alg": "HS256"}, claims, public),
-        "another client's key": assertion("ehr", portal.key, url),
-        "an unknown key": assertion("ehr", stranger, url),
+        "another client's key": GatewayClient(url, "ehr", portal.key).assertion(),
+        "an unknown key": GatewayClient(url, "ehr", stranger).assertion(),
         "an unknown key under a known name": jwt.encode(
             {"alg": "ES384", "kid": ehr.key.kid}, claims, stranger, algorithms=["ES384"]
         ),
@@ -95,7 +92,7 @@ def test_an_assertion_that_is_wrong_in_any_way_gets_no_token(gateway: Served) ->
 
 
 def test_an_assertion_is_taken_once(gateway: Served) -> None:
-    given = assertion("ehr", gateway.system().key, gateway.url)
+    given = gateway.system().assertion()
     assert ask(gateway, given).status_code == 200
     again = ask(gateway, given)
     assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
@@ -103,7 +100,7 @@ def test_an_assertion_is_taken_once(gateway: Served) -> None:
 
 def test_a_client_gets_no_scope_beyond_its_own(gateway: Served) -> None:
     portal = gateway.system("portal")
-    answer = ask(gateway, assertion("portal", portal.key, gateway.url), "documents.read documents.write")
+    answer = ask(gateway, portal.assertion(), "documents.read documents.write")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
     refused = portal.call("POST", "/documents/digests", "documents.read", json={"digest": "0x" + 64 * "a"})
     assert refused.status_code == 403

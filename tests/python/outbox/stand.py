@@ -35,7 +35,7 @@ QUICK: dict[str, Any] = {
     "rebroadcast_after_seconds": 0.3,
     "stuck_after_seconds": 3,
     "lag_patience_seconds": 0.3,
-    "lease_seconds": 1,
+    "lease_seconds": 3,
     "poll_seconds": 0.02,
 }
 

@@ -12,6 +12,7 @@ from careledger.authorization.fhir import names
 from careledger.authorization.fhir.writing import (
     coded,
     concept,
+    extension,
     filled,
     identified,
     instant,
@@ -38,7 +39,8 @@ def explanation_of_benefit(
     payment: ClaimPayment, request: AuthorizationRequest, settlement: Settlement, claim_type: str = "professional"
 ) -> dict[str, Json]:
     """The resource. References are those of the request that the payment rests on; `claim_type` is of HL7's
-    claim-type list. On every item, submitted = benefit + the sum of the adjustments."""
+    claim-type list. On every item, submitted = benefit + the sum of the adjustments; its trace number says where the
+    chain has it."""
     numbers: list[Json] = [payment.authorization_number] if payment.authorization_number else []
     return filled(
         {
@@ -79,6 +81,7 @@ def _item(line: LinePayment, settlement: Settlement) -> dict[str, Json]:
     ]
     return filled(
         {
+            "extension": _traced(line),
             "sequence": integer(line.sequence),
             "productOrService": concept(line.code),
             "servicedPeriod": period(line.first_day, line.last_day),
@@ -87,6 +90,13 @@ def _item(line: LinePayment, settlement: Settlement) -> dict[str, Json]:
             "adjudication": adjudications,
         }
     )
+
+
+def _traced(line: LinePayment) -> list[Json]:
+    if line.trace is None:
+        return []
+    identifier: dict[str, Json] = {"system": names.URI_AS_IDENTIFIER, "value": line.trace}
+    return [extension(names.TRACE_NUMBER, {"valueIdentifier": identifier})]
 
 
 def _adjustment(adjustment: Adjustment, settlement: Settlement) -> dict[str, Json]:

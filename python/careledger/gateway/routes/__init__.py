@@ -20,6 +20,7 @@ from careledger.gateway.routes import (
     history,
     jobs,
     organizations,
+    patients,
     recalls,
     reports,
     reviews,
@@ -48,6 +49,7 @@ _API = (
     reviews.router,
     claim_reviews.router,
     claims.router,
+    patients.router,
     reports.router,
     alerts.router,
 )

@@ -3,7 +3,7 @@ insurer sees all that its contracts have, a provider its own."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query
@@ -22,7 +22,11 @@ from careledger.gateway.routes.fhir.exchange import require_own
 from careledger.gateway.services import Services
 from careledger.identity.index import OrganizationIndex
 
-__all__ = ["router"]
+if TYPE_CHECKING:
+    from careledger.authorization.claim_submission import LineEstimate
+    from careledger.authorization.index_entries import ClaimLineEntry
+
+__all__ = ["ClaimLine", "Estimated", "claim_line", "estimated", "money_of", "router"]
 
 router = APIRouter(tags=["claims"], responses=responses(401, 403, 404, 422, 429, 503))
 
@@ -193,9 +197,14 @@ def authorizations(
         return page, len(found), len(read) <= MOST_READ, names
 
     (lines, count, complete, names), as_of = services.index.read(ask, min_block, payer.authorizations.address)
-    estimates = payer.insurer != services.organization and services.settings.rules is not None
     return Lines(
-        lines=lines, found=count, complete=complete, names=names, estimates=estimates, **texts.money, as_of=as_of
+        lines=lines,
+        found=count,
+        complete=complete,
+        names=names,
+        estimates=services.settings.estimates,
+        **texts.money,
+        as_of=as_of,
     )
 
 
@@ -236,18 +245,7 @@ def authorization(
                 )
                 for one in decisions
             ],
-            "claims": [
-                ClaimLine(
-                    **{
-                        **fields_for(ClaimLine, one.value),
-                        "status": one.value.status.name,
-                        "finding": one.value.finding.name,
-                        "payment": None if one.value.payment is None else one.value.payment.name,
-                        "by_person": one.value.reviewer is not None,
-                    }
-                )
-                for one in claims
-            ],
+            "claims": [claim_line(one.value) for one in claims],
         }
 
     found, as_of = services.index.read(ask, min_block, payer.authorizations.address)
@@ -270,6 +268,27 @@ def estimate(services: OpenServices, reader: Reader, body: ToEstimate) -> Estima
     claim = parse_claim(orjson.dumps(body.claim), settlement, rule_set.code_systems)
     eligibility = NO_ELIGIBILITY if body.eligibility is None else parse_eligibility(orjson.dumps(body.eligibility))
     found = ClaimSubmissions(services.payer, services.vault).estimate(claim, rule_set, eligibility)
+    return estimated(found, settlement)
+
+
+# ---------------------------------------------------------------------- for other routes too
+
+
+def claim_line(entry: ClaimLineEntry) -> ClaimLine:
+    """A claim line as it is answered."""
+    return ClaimLine(
+        **{
+            **fields_for(ClaimLine, entry),
+            "status": entry.status.name,
+            "finding": entry.finding.name,
+            "payment": None if entry.payment is None else entry.payment.name,
+            "by_person": entry.reviewer is not None,
+        }
+    )
+
+
+def estimated(lines: list[LineEstimate], settlement: Settlement) -> Estimated:
+    """Estimates as they are answered."""
     return Estimated(
         currency=settlement.currency,
         decimals=settlement.decimals,
@@ -289,9 +308,18 @@ def estimate(services: OpenServices, reader: Reader, body: ToEstimate) -> Estima
                 coinsurance=one.estimate.coinsurance,
                 copay=one.estimate.copay,
             )
-            for one in found
+            for one in lines
         ],
     )
+
+
+def money_of(services: Services) -> dict[str, Any]:
+    """What amounts are counted in, by the gateway's rule file: `currency` and `decimals`, null without one."""
+    settlement = None if services.settings.rules is None else services.rule_set.settlement
+    return {
+        "currency": None if settlement is None else settlement.currency,
+        "decimals": None if settlement is None else settlement.decimals,
+    }
 
 
 # ---------------------------------------------------------------------- inner
@@ -302,11 +330,7 @@ class _Texts:
 
     def __init__(self, services: Services) -> None:
         self._reasons = None if services.settings.reasons is None else services.reasons
-        settlement: Settlement | None = None if services.settings.rules is None else services.rule_set.settlement
-        self.money: dict[str, Any] = {
-            "currency": None if settlement is None else settlement.currency,
-            "decimals": None if settlement is None else settlement.decimals,
-        }
+        self.money = money_of(services)
 
     def reason(self, number: int) -> str | None:
         return self._reasons.text(number) if number and self._reasons is not None else None

@@ -70,6 +70,7 @@ _OF_CLAIMS = (
     "quantities",
     "files",
 )
+_OF_COSTS = ("explaining", "estimating", "claims", "claim_statuses", "claim_findings", "quantities")
 _OF_DESK = (
     "desk",
     "desk_waits",
@@ -84,7 +85,7 @@ _OF_PACKS = ("packs", "pack_answers", "code_faults", "trace", "pack_acts", "cold
 PAGES = (
     Page("/verify", "verify", _OF_DOCUMENTS),
     Page("/history", "history", ("files", "history", "document_acts", "timeline", "reasons")),
-    Page("/patient", "patient", ("patient", "disputing", *_OF_DOCUMENTS, "document_acts", "timeline")),
+    Page("/patient", "patient", ("patient", "disputing", *_OF_DOCUMENTS, "document_acts", "timeline", *_OF_COSTS)),
     Page("/organizations", "organizations", (*_OF_REGISTER, *_OF_GOVERNANCE)),
     Page("/claims", "claims", _OF_CLAIMS, "claims.read", "payer"),
     Page("/packs", "packs", (*_OF_PACKS, *_OF_GOODS), "units.read", "supply"),
@@ -189,6 +190,7 @@ def render(
             organization=services.settings.organization,
             organization_id=services.organization,
             chain=services.connection.chain_id,
+            settings=services.settings,
             texts=_texts(say, page),
             **values,
         )

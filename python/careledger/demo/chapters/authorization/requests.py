@@ -52,12 +52,13 @@ from careledger.demo.chapters.authorization.payer import DESK_KEY, HOSPITAL_KEY,
 from careledger.errors import BundleRefused
 from careledger.identity import organization_id
 
-__all__ = ["DAY", "Asked", "Papers", "Requests", "salt_of"]
+__all__ = ["CARE", "DAY", "MEMBER", "PERIOD", "REFERRAL", "Asked", "Papers", "Requests", "answer_words", "salt_of"]
 
 DAY = 86_400
 HOUR = 3_600
 DOLLAR = 10**6
 PERIOD = 2026
+MEMBER = "0x" + keccak(text="careledger demo member")[:16].hex()
 SECRET = keccak(text="careledger demo request secret")
 NOT_SHOWN_TO_BE_NEEDED = 4
 """The insurer's number for a reason."""
@@ -342,9 +343,8 @@ class Requests:
         now = self._stage.connection.block_time()
         revision = asked.revision(now // DAY)
         lines = [RequestedLine(line.service, line.commitment) for line in revision.lines]
-        member = "0x" + keccak(text="careledger demo member")[:16].hex()
         eligibility = self._insurer.authorizations(DESK_KEY).sign_eligibility(
-            member, HOSPITAL.organization, self._insurer.rule_set.terms.plan, PERIOD, now + HOUR
+            MEMBER, HOSPITAL.organization, self._insurer.rule_set.terms.plan, PERIOD, now + HOUR
         )
         expedited = asked.bundle.request.expedited
         return Request(asked.id, revision.commitment, VERSION, now, expedited), lines, eligibility
@@ -386,7 +386,7 @@ class Requests:
     def _first_answer(self) -> str:
         settlement = self._insurer.rule_set.settlement
         answer = response_bundle(self.referral.bundle, self.referral.first_outcome(), settlement)
-        return _answer_words(parse_response_bundle(dump(answer), settlement))
+        return answer_words(parse_response_bundle(dump(answer), settlement))
 
     def _inquiry(self) -> str:
         """An inquiry bundle goes in, and Parameters with one response bundle come out."""
@@ -398,7 +398,7 @@ class Requests:
             if asked.bundle.request.identifier == inquiry.identifier
         ]
         (outcome,) = parse_inquiry_result(dump(inquiry_result(found)), rule_set.settlement)
-        return _answer_words(outcome)
+        return answer_words(outcome)
 
     def _invalid(self) -> str:
         rule_set = self._insurer.rule_set
@@ -423,7 +423,7 @@ def _name(value: object) -> str:
     return str(getattr(value, "name", value)).lower().replace("_", " ").strip()
 
 
-def _answer_words(outcome: AuthorizationOutcome) -> str:
+def answer_words(outcome: AuthorizationOutcome) -> str:
     """What a ClaimResponse says of each item."""
     return "; ".join(
         ", ".join(

@@ -34,8 +34,17 @@ export function icon(name, style = "icon") {
 
 const language = document.documentElement.lang;
 
+/** Whether formats can be made for a language: some systems tell browsers of one like en-US@posix. */
+function isKnown(tag) {
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /** The page's language, as the reader's country writes it. */
-export const locale = navigator.languages.find((one) => one.split("-")[0] === language.split("-")[0]) ?? language;
+export const locale = navigator.languages.find((one) => one.split("-")[0] === language.split("-")[0] && isKnown(one)) ?? language;
 
 const here = new Intl.DateTimeFormat(locale, {
   year: "numeric",
