@@ -70,8 +70,7 @@ def faults(minutes: float, seed: int, report: Callable[[str], None]) -> FaultRun
         gateway = Gateway(on, WORKERS, confirmations=CONFIRMATIONS)
         with serving(gateway, WORKERS):
             run = _Run(on, gateway, seed, report)
-            settle_seconds = asyncio.run(run.whole(60 * minutes))
-        anchored = _anchored(on, first_block)
+            settle_seconds, anchored = asyncio.run(run.whole(60 * minutes, first_block))
         violations = list(run.promises.violations(run.outcomes, anchored))
         counts = {**run.promises.counts, **run.counts, "anchored on chain": sum(anchored.values())}
         return FaultRun(seed, minutes, counts, round(settle_seconds, 1), violations)
@@ -89,8 +88,9 @@ class _Run:
         self._number = 0
         self._write = {"Authorization": f"Bearer {gateway.token('documents.write documents.read')}"}
 
-    async def whole(self, seconds: float) -> float:
-        """Load and faults, then calm until all is final; returns how long the calm took."""
+    async def whole(self, seconds: float, first_block: int) -> tuple[float, Counter[str]]:
+        """Load and faults, then calm until all is final. Returns how long the calm took, and how often each leaf was
+        anchored: a node that a thread of this loop started ends with the loop."""
         until = time.monotonic() + seconds
         async with session(CLIENTS) as opened:
             clients = [asyncio.create_task(self._client(opened, until)) for _ in range(CLIENTS)]
@@ -101,7 +101,8 @@ class _Run:
             started = time.monotonic()
             await self._settle(opened)
             keeper.cancel()
-            return time.monotonic() - started
+            calm = time.monotonic() - started
+            return calm, await asyncio.to_thread(_anchored, self._on, first_block)
 
     # ------------------------------------------------------------------ load
 

@@ -18,12 +18,12 @@ from careledger.anchoring.answers import (
     Who,
     could_not_check,
 )
-from careledger.anchoring.node_reads import Block, NodeReads, Stopped, read_block
+from careledger.anchoring.node_reads import NodeReads, Stopped
 from careledger.anchoring.receipt import Receipt
 from careledger.anchoring.records import answer_by_records
 from careledger.anchoring.revoking_acts import find_leaf_revocation, find_revoking_key
 from careledger.chain.artifacts import artifact
-from careledger.chain.connection import Connection
+from careledger.chain.connection import Block, Connection
 from careledger.chain.contract import Contract
 from careledger.chain.deployment.suite import ANCHOR, REGISTRY
 from careledger.errors import ChainError, ContractError, NodeBusy, NodeUnreachable, NotAContract
@@ -114,8 +114,7 @@ class NodeChecker:
         return answer
 
     def _require_chain(self, receipt: Receipt) -> None:
-        with self._connection.failures("eth_chainId"):
-            chain_id = int(self._connection.web3.eth.chain_id)
+        chain_id = self._connection.served_chain_id()
         if chain_id != receipt.chain_id:
             raise Stopped(Part.WRONG_CHAIN, f"the node serves chain {chain_id}, the receipt's is {receipt.chain_id}")
         genesis = self._connection.genesis_hash()
@@ -140,7 +139,7 @@ class NodeChecker:
         self._known_suites.add(genesis)
 
     def _as_of(self, block: int | str) -> AsOf:
-        found = read_block(self._connection, block)
+        found = self._connection.block(block)
         return AsOf(found.number, found.hash, found.time)
 
     def _completed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from web3.exceptions import TransactionNotFound
@@ -22,12 +22,12 @@ from careledger.anchoring.types import (
     KeyStatus,
     RevocationReason,
 )
-from careledger.chain.connection import Connection
+from careledger.chain.connection import Block, Connection
 from careledger.chain.contract import Contract
 from careledger.contract_events import StreamExtended
 from careledger.identity.types import KeyAtTime, Standing
 
-__all__ = ["Block", "NodeReads", "Stopped", "read_block"]
+__all__ = ["NodeReads", "Stopped"]
 
 WORD = 32
 
@@ -52,7 +52,7 @@ class NodeReads:
         self.number = as_of.block_number
 
     def block(self, number: int) -> Block:
-        return read_block(self._connection, number)
+        return self._connection.block(number)
 
     def records(self, receipt: Receipt) -> Records:
         location = receipt.location
@@ -175,28 +175,5 @@ class NodeReads:
         return self._registry.read(function, *arguments, block=self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    number: int
-    hash: str
-    time: int
-    transactions: tuple[str, ...]
-
-
-def read_block(connection: Connection, block: int | str) -> Block:
-    with connection.failures("eth_getBlockByNumber"):
-        found: Any = connection.web3.eth.get_block(cast(Any, block))
-        return Block(
-            number=int(found["number"]),
-            hash=_hex(found["hash"]),
-            time=int(found["timestamp"]),
-            transactions=tuple(map(_hex, found["transactions"])),
-        )
-
-
 def _words(data: bytes) -> list[bytes]:
     return [data[start : start + WORD] for start in range(0, len(data), WORD)]
-
-
-def _hex(value: Any) -> str:
-    return "0x" + bytes(value).hex()

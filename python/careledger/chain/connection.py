@@ -11,18 +11,19 @@ from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
-from eth_typing import URI, BlockNumber, ChecksumAddress, HexStr
+from eth_typing import BlockNumber, ChecksumAddress, HexStr
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
-from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
+from web3 import Web3
+from web3.exceptions import BlockNotFound, TransactionNotFound, Web3Exception, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import BaseProvider
 from web3.types import FilterParams, TxParams
 
+from careledger.chain.provider import NodeProvider
 from careledger.chain.reverts import decode_revert, revert_data
-from careledger.chain.rpc import HttpRpc
+from careledger.chain.rpc import HttpRpc, quantity
 from careledger.chain.signers import Signer
 from careledger.chain.values import event_values, to_python_values
 from careledger.contract_events import BY_TOPIC, ContractEvent
@@ -37,7 +38,7 @@ from careledger.errors import (
     WrongChain,
 )
 
-__all__ = ["LOCAL_CHAIN_IDS", "TRANSACTION_GAS_CAP", "Connection", "LogEntry", "TransactionReceipt"]
+__all__ = ["LOCAL_CHAIN_IDS", "TRANSACTION_GAS_CAP", "Block", "Connection", "LogEntry", "TransactionReceipt"]
 
 LOCAL_CHAIN_IDS = frozenset({1337, 31337, 131277322940537})
 """Chain ids of Ganache, Anvil and the in-process EVM: development chains, whose keys everyone knows."""
@@ -48,6 +49,7 @@ TRANSACTION_GAS_CAP = 2**24
 Event = TypeVar("Event", bound=ContractEvent)
 
 GAS_MARGIN_PERCENT = 20
+HASH_CHARACTERS = 66
 LOG_RANGE_BLOCKS = 5_000
 FIRST_POLL_SECONDS = 0.01
 LAST_POLL_SECONDS = 1.0
@@ -88,6 +90,16 @@ class TransactionReceipt:
         raise LookupError(f"transaction {self.transaction_hash} emitted no {kind.__name__}")
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block that is mined: `time` in Unix seconds, and the hashes of its transactions."""
+
+    number: int
+    hash: str
+    time: int
+    transactions: tuple[str, ...]
+
+
 class Connection:
     """A node at a URL, or an in-process chain.
 
@@ -123,10 +135,7 @@ class Connection:
             known = False
         if not known:
             raise ConfigurationError("the RPC URL", "not an http:// or https:// URL of an Ethereum node")
-        # web3 would otherwise silently send again after a slow answer, and report "nonce too low" for what went in.
-        provider = HTTPProvider(
-            URI(url), request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
-        )
+        provider = NodeProvider(url, timeout_seconds)
         shown = f"[{host}]" if ":" in host else host
         connection = cls(provider, f"{parts.scheme}://{shown}{port}", expected_chain_id)
         # It asks for the chain id twice with every call, to compare it with one that our calls do not name.
@@ -145,7 +154,7 @@ class Connection:
 
     def rpc(self) -> HttpRpc:
         """The same node, asked in batches. Raises ConfigurationError for an in-process chain, which has no URL."""
-        if not isinstance(self.web3.provider, HTTPProvider):
+        if not isinstance(self.web3.provider, NodeProvider):
             raise ConfigurationError("the RPC URL", "an in-process chain has none; start `careledger node`")
         return HttpRpc(str(self.web3.provider.endpoint_uri))
 
@@ -153,19 +162,40 @@ class Connection:
         """The hash of block 0, which tells a restarted development chain from the one before."""
         return self.block_hash(0)
 
+    def served_chain_id(self) -> int:
+        """What the node says now: another may have come to its address."""
+        provider = self.web3.provider
+        with self.failures("eth_chainId"):
+            if isinstance(provider, NodeProvider):
+                return quantity(provider.ask("eth_chainId"))
+            return _number(self.web3.eth.chain_id)
+
     def block_number(self) -> int:
+        provider = self.web3.provider
         with self.failures("eth_blockNumber"):
+            if isinstance(provider, NodeProvider):
+                return quantity(provider.ask("eth_blockNumber"))
             return _number(self.web3.eth.block_number)
+
+    def block(self, block: int | str = "latest") -> Block:
+        """A block, by its number, its hash or a tag. Raises NodeRefused for one that has no number or hash yet."""
+        with self.failures("eth_getBlockByNumber"):
+            found = self._raw_block(block)
+            return Block(
+                number=quantity(found["number"]),
+                hash="0x" + _bytes(found["hash"]).hex(),
+                time=quantity(found["timestamp"]),
+                transactions=tuple("0x" + _bytes(one).hex() for one in found["transactions"]),
+            )
 
     def block_hash(self, block: int | str = "latest") -> str:
         """A block's hash, 0x-prefixed."""
-        with self.failures("eth_getBlockByNumber"):
-            return _text(self.web3.eth.get_block(cast(Any, block))["hash"])
+        return self.block(block).hash
 
     def block_time(self, block: int | str = "latest") -> int:
         """A block's time, Unix seconds."""
         with self.failures("eth_getBlockByNumber"):
-            return _number(self.web3.eth.get_block(cast(Any, block))["timestamp"])
+            return _number(quantity(self._raw_block(block)["timestamp"]))
 
     def code(self, address: str, block: int | str = "latest") -> bytes:
         with self.failures("eth_getCode"):
@@ -181,11 +211,14 @@ class Connection:
 
     def call(self, to: str, data: bytes, sender: str | None = None, block: int | str = "latest") -> bytes:
         """The result of a call. Raises ContractError if the contract refuses."""
-        request: TxParams = {"to": _address(to), "data": HexBytes(data)}
+        request: dict[str, Any] = {"to": _address(to), "data": HexBytes(data).to_0x_hex()}
         if sender is not None:
             request["from"] = _address(sender)
+        provider = self.web3.provider
         with self.failures("eth_call"):
-            return bytes(self.web3.eth.call(request, cast(Any, block)))
+            if isinstance(provider, NodeProvider):
+                return _bytes(provider.ask("eth_call", request, _place(block)))
+            return bytes(self.web3.eth.call(cast(TxParams, request), cast(Any, block)))
 
     def fee_per_gas_wei(self) -> int:
         """The most that a transaction prepared now would pay for one unit of gas, in wei. Raises FeeTooHigh."""
@@ -352,6 +385,24 @@ class Connection:
                 raise NodeRefused(method, code if isinstance(code, int) else None, str(text or error.message)) from None
             raise NodeRefused(method, None, str(error)) from None
 
+    def _raw_block(self, block: int | str) -> dict[str, Any]:
+        """A block's fields as JSON has them."""
+        provider = self.web3.provider
+        if isinstance(provider, NodeProvider):
+            is_hash = isinstance(block, str) and len(block) == HASH_CHARACTERS
+            method = "eth_getBlockByHash" if is_hash else "eth_getBlockByNumber"
+            answer: dict[str, Any] | None = provider.ask(method, _place(block), False)
+            if answer is None:
+                raise BlockNotFound(f"Block with id: {block!r} not found.")
+            return answer
+        found: Any = self.web3.eth.get_block(cast(Any, block))
+        return {
+            "number": hex(found["number"]),
+            "hash": _text(found["hash"]),
+            "timestamp": hex(found["timestamp"]),
+            "transactions": [_text(one) for one in found["transactions"]],
+        }
+
     def _fees(self) -> dict[str, int]:
         """The fee fields of a transaction sent now. Raises FeeTooHigh if they exceed the cap."""
         with self.failures("eth_getBlockByNumber"):
@@ -443,6 +494,17 @@ def _number(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**256:
         raise ValueError
     return value
+
+
+def _place(block: int | str) -> str:
+    return hex(block) if isinstance(block, int) else block
+
+
+def _bytes(text: Any) -> bytes:
+    """Bytes out of an answer. Raises ValueError for anything else."""
+    if not isinstance(text, str) or not text.startswith("0x"):
+        raise ValueError
+    return bytes.fromhex(text[2:])
 
 
 def _address(text: str) -> ChecksumAddress:

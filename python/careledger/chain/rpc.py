@@ -5,7 +5,6 @@ A batch costs one request. An error of one call is that call's answer; only a ba
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
+from careledger.chain.lines import Lines
 from careledger.errors import NodeBusy, NodeRefused, NodeUnreachable
 
 __all__ = ["Answer", "Call", "HttpRpc", "Rpc", "RpcError", "quantity"]
@@ -86,7 +86,7 @@ class HttpRpc:
         self._batch_limit = self._most_calls = batch_limit
         self._batches_taken = 0
         self._most_bytes = most_bytes
-        self._lines = threading.local()
+        self._lines = Lines()
 
     def batch(self, calls: Sequence[Call]) -> list[Answer]:
         answers: list[Answer] = []
@@ -121,7 +121,7 @@ class HttpRpc:
         ]
         content = orjson.dumps(bodies if len(bodies) > 1 else bodies[0])
         try:
-            response = self._send(content)
+            response = self._lines.post(self._url, content, self._timeout_seconds, stream=True)
             body = self._read(response)
         except requests.RequestException as error:
             raise NodeUnreachable(self.name, type(error).__name__) from None
@@ -168,32 +168,6 @@ class HttpRpc:
             if type(index) is int and 0 <= index < count:
                 answers[index] = _answer(entry)
         return answers
-
-    def _send(self, content: bytes) -> requests.Response:
-        """One request by the adapter of `requests`: what a session looks up for each is looked up once for a thread."""
-        line: _Line | None = getattr(self._lines, "line", None)
-        if line is None:
-            line = self._lines.line = _line(self._url)
-        request = line.request.copy()
-        request.prepare_body(content, None)
-        return line.adapter.send(request, stream=True, timeout=self._timeout_seconds, **line.settings)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A thread's open connection, the request without its body, and what the environment says of proxies and TLS."""
-
-    adapter: requests.adapters.BaseAdapter
-    request: requests.PreparedRequest
-    settings: dict[str, Any]
-
-
-def _line(url: str) -> _Line:
-    session = requests.Session()
-    request = session.prepare_request(requests.Request("POST", url, headers={"Content-Type": "application/json"}))
-    found = session.merge_environment_settings(url, {}, None, None, None)
-    settings = {name: found[name] for name in ("verify", "cert", "proxies")}
-    return _Line(session.get_adapter(url), request, settings)
 
 
 def quantity(value: Any) -> int:

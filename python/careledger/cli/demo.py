@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import rich.console
 import typer
@@ -26,7 +26,6 @@ from careledger.demo.funding import Funding
 from careledger.demo.page import page
 from careledger.demo.performance import Audience, Performance
 from careledger.demo.runner import perform
-from careledger.demo.serving import HOUSES, Pilot, require_ports, serving
 from careledger.demo.settings import (
     LOT_UNITS,
     LOT_UNITS_STEP,
@@ -38,6 +37,9 @@ from careledger.demo.settings import (
 from careledger.demo.stage import StepRecord
 from careledger.demo.summary import funding_table, show_performance, step_line
 from careledger.errors import ConfigurationError, InvalidInput, MissingPrerequisite
+
+if TYPE_CHECKING:
+    from careledger.demo.serving import Pilot
 
 __all__ = ["demo"]
 
@@ -96,6 +98,10 @@ def demo(
         raise InvalidInput("--serve", "given with --embedded or --rpc", "gateways are served on an Anvil of the demo's")
     if serve:
         find_anvil()
+        try:
+            from careledger.demo.serving import require_ports, serving
+        except ModuleNotFoundError as error:
+            raise MissingPrerequisite("gateways", f"{error}; pip install 'careledger[gateway]'") from None
         require_ports(port)
     if embedded and rpc is not None:
         raise InvalidInput("--embedded", "given with --rpc", "choose one of them")
@@ -113,9 +119,9 @@ def demo(
             performance = perform(connection, funder, settings, where, audience)
         if report is not None:
             write_private(report, page(performance))
-        pilot = Pilot((), ())
+        pilot = None
         if home is not None:
-            progress_console.print(f"Starting a gateway for each of {len(HOUSES)} organizations ...", markup=False)
+            progress_console.print("Starting a gateway for each of five organizations ...", markup=False)
             pilot = stack.enter_context(serving(connection, funder, home, port))
         _show(performance, report, pilot, home, as_json)
         if home is not None:
@@ -190,12 +196,12 @@ def _progress(verbose: bool) -> Iterator[Audience]:
         yield _Screen(progress, progress.add_task("demo", total=None), verbose)
 
 
-def _show(performance: Performance, report: Path | None, pilot: Pilot, home: Path | None, as_json: bool) -> None:
+def _show(performance: Performance, report: Path | None, pilot: Pilot | None, home: Path | None, as_json: bool) -> None:
     def render(console: rich.console.Console) -> None:
         show_performance(console, performance)
         if report is not None:
             console.print(f"\nreport: {report}", markup=False, soft_wrap=True)
-        if home is not None:
+        if pilot is not None and home is not None:
             asked = [(one.organization, one.what, one.request, one.status, one.answer) for one in pilot.exchanges]
             columns = ("gateway of", "what", "request", "status", "what came of it")
             console.print(table("\nOver HTTP, each at its own gateway", columns, asked))
@@ -205,4 +211,5 @@ def _show(performance: Performance, report: Path | None, pilot: Pilot, home: Pat
             console.print(f"Keys of systems, for SMART: {home / 'systems.json'}", markup=False, soft_wrap=True)
             console.print(f"A patient's papers, to verify: {home / 'papers'}", markup=False, soft_wrap=True)
 
-    show({**to_plain(performance), "report": report, **to_plain(pilot), "folder": home}, as_json, render)
+    served = {"consoles": [], "exchanges": []} if pilot is None else to_plain(pilot)
+    show({**to_plain(performance), "report": report, **served, "folder": home}, as_json, render)
