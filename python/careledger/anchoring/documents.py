@@ -16,7 +16,7 @@ from careledger.anchoring.messages import (
     subject_dispute_message,
     subject_withdrawal_message,
 )
-from careledger.anchoring.origin import Origin, find_origin
+from careledger.anchoring.origin import Origin, find_origin, origin_of
 from careledger.anchoring.receipt import Batch, Receipt
 from careledger.anchoring.types import (
     LEAVES_OF_A_WORD,
@@ -129,10 +129,13 @@ class Documents:
         receipt. `expiry` is Unix seconds, 0 for never."""
         terms = Terms(fingerprint.kind, expiry)
         if stream is None:
-            self._send("anchor", fingerprint.leaf, terms.pack())
+            sent = self._send("anchor", fingerprint.leaf, terms.pack())
         else:
-            self._send("anchorInStream", stream, fingerprint.leaf, terms.pack())
-        return self.receipt(fingerprint, stream=stream)
+            sent = self._send("anchorInStream", stream, fingerprint.leaf, terms.pack())
+        origin = origin_of(sent, self._anchors, required(self._signer).address, fingerprint.leaf)
+        if origin is None:
+            return self.receipt(fingerprint, stream=stream)
+        return _receipt(self.place(), fingerprint, origin, None, stream)
 
     def anchor_list(self, fingerprints: Sequence[Fingerprint], expiry: int = NO_EXPIRY) -> list[Receipt]:
         """Anchors documents of one kind, each by itself, in one transaction; those anchored already are left as they

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from careledger.anchoring.block_search import blocks_at
 from careledger.anchoring.stamps import anchored_stamp
+from careledger.chain.connection import TransactionReceipt
 from careledger.chain.contract import Contract
 from careledger.contract_events import BatchAnchored, ContractEvent, DocumentAnchored, DocumentsAnchored
 from careledger.errors import NotAnchored
 
-__all__ = ["Origin", "find_origin"]
+__all__ = ["Origin", "find_origin", "origin_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,26 @@ def find_origin(anchors: Contract, submitter: str, anchor_id: str, first_block: 
                     block_hash=connection.block_hash(number),
                 )
     raise NotAnchored(submitter, anchor_id)
+
+
+def origin_of(sent: TransactionReceipt, anchors: Contract, submitter: str, anchor_id: str) -> Origin | None:
+    """The same of a transaction that anchored a document by itself, by its event and its block alone. None if it did
+    not, or its block was replaced meanwhile."""
+    for event in sent.events:
+        if isinstance(event, DocumentAnchored) and _anchors(event, submitter, anchor_id):
+            block, stamp = anchors.connection.block(sent.block_number), anchored_stamp(event.stamp)
+            if sent.transaction_hash not in block.transactions:
+                return None
+            return Origin(
+                submitter=submitter,
+                anchored_at=block.time,
+                signed_at=stamp.signed_at,
+                expiry=stamp.terms.expiry,
+                transaction_hash=sent.transaction_hash,
+                block_number=block.number,
+                block_hash=block.hash,
+            )
+    return None
 
 
 def _anchors(event: ContractEvent, submitter: str, anchor_id: str) -> bool:

@@ -37,18 +37,21 @@ class Settling:
         self._held = held
         self._log = logger("gateway")
 
-    def round(self, stopping: threading.Event) -> None:
-        """Looks at all of them once. Raises DatabaseError."""
+    def round(self, stopping: threading.Event) -> int:
+        """Looks at all of them once; returns how many were settled. Raises DatabaseError."""
+        settled = 0
         jobs = self._jobs.included(self._handlers.keys())
         for start in range(0, len(jobs), CHUNK):
             part = jobs[start : start + CHUNK]
             found = self._outbox.store.blocks_of(sorted({key for job in part for key in job.intents}))
             for job in part:
                 if stopping.is_set():
-                    return
-                self._look(job, [found.get(key) for key in job.intents])
+                    return settled
+                settled += self._look(job, [found.get(key) for key in job.intents])
+        return settled
 
-    def _look(self, job: Job, records: list[tuple[State, str | None] | None]) -> None:
+    def _look(self, job: Job, records: list[tuple[State, str | None] | None]) -> bool:
+        """Whether it is settled."""
         there = [record for record in records if record is not None]
         states = {state for state, _ in there}
         stands = {block for _, block in there} <= job.blocks.keys()
@@ -56,13 +59,14 @@ class Settling:
         if is_lost or states & FINAL - {State.CONFIRMED}:
             self._jobs.reorganized(job)
         elif states <= {State.CONFIRMED} and stands:
-            self._settle(job)
+            return self._settle(job)
         elif states <= {State.INCLUDED, State.CONFIRMED} and not stands:
             self._jobs.reorganized(job)
+        return False
 
-    def _settle(self, job: Job) -> None:
+    def _settle(self, job: Job) -> bool:
         if not self._jobs.take_to_settle(job):
-            return
+            return False
         reached("settling")
         with self._held(job):
             try:
@@ -72,7 +76,8 @@ class Settling:
             except Exception as error:  # its text may hold what was submitted
                 self._log.error("job.settle.postponed", job=job.job_id, kind=job.kind, error=type(error).__name__)
                 self._jobs.settle_later(job, RETRY_SECONDS)
-                return
+                return False
             reached("settled")
             self._jobs.final(job)
             reached("final")
+        return True
