@@ -1,10 +1,11 @@
 """The gateway under load, by 1 and by 4 processes, beside a bare application and plain web3.py in the same run; and the
 gateway under load while its node restarts and its processes are killed.
 
-python -m bench.gateway [verify] [submit] [faults] [--quick] [--minutes N] [--seed N]
+python -m bench.gateway [verify] [submit] [capture] [faults] [--quick] [--minutes N] [--seed N]
 
-All three by default. `--quick`: less of each, and half a minute of faults. The faults go on for 10 minutes, or
-`--minutes`; they are written to `build/bench/gateway-faults.json`, and it exits with 1 if anything was lost or doubled.
+All four by default; 5,000 captures of 100 events are most of the time. `--quick`: less of each, and half a minute of
+faults. The faults go on for 10 minutes, or `--minutes`; they are written to `build/bench/gateway-faults.json`, and it
+exits with 1 if anything was lost or doubled.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
+from bench.gateway_captures import capturing
 from bench.gateway_faults import FaultRun, faults
 from bench.gateway_work import submitting, verifying
 from bench.harness import FOLDER, Result, publish
@@ -34,14 +36,17 @@ class Extent:
     rounds: int
     verifications: int
     submissions: int
+    captures: int
+    most_captures: int
 
 
-WHOLE = Extent(rounds=3, verifications=2_000, submissions=600)
-LESS = Extent(rounds=1, verifications=100, submissions=20)
+WHOLE = Extent(rounds=3, verifications=2_000, submissions=600, captures=100, most_captures=5_000)
+LESS = Extent(rounds=1, verifications=100, submissions=20, captures=10, most_captures=20)
 
 PARTS: Mapping[str, Callable[[Extent], list[Result]]] = {
     "verify": lambda of: verifying(of.rounds, of.verifications),
     "submit": lambda of: submitting(of.submissions),
+    "capture": lambda of: capturing(of.captures, of.most_captures),
 }
 
 

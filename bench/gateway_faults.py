@@ -67,7 +67,7 @@ def faults(minutes: float, seed: int, report: Callable[[str], None]) -> FaultRun
     """Runs for so many minutes and then until all is final, seven minutes at most."""
     with stand() as on:
         first_block = Connection.open(on.node.url).block_number() + 1
-        gateway = Gateway(on, WORKERS, confirmations=CONFIRMATIONS)
+        gateway = Gateway(on.home, WORKERS, confirmations=CONFIRMATIONS)
         with serving(gateway, WORKERS):
             run = _Run(on, gateway, seed, report)
             settle_seconds, anchored = asyncio.run(run.whole(60 * minutes, first_block))

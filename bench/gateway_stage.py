@@ -14,18 +14,21 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import orjson
 import requests
 from careledger.chain.development import Node
 from careledger.chain.rpc import HttpRpc
 from careledger.gateway.access import SCOPES
 from careledger.gateway.client import GatewayClient, new_key
-from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
+from careledger.gateway.local import local_settings
 
 from bench.databases import postgres
 
-__all__ = ["BLOCK_SECONDS", "Gateway", "Process", "Stand", "constant_app", "free_port", "serving", "stand"]
+__all__ = ["BLOCK_SECONDS", "Gateway", "Home", "Process", "Stand", "constant_app", "free_port", "serving", "stand"]
 
 BLOCK_SECONDS = 1
 CLIENT = "load"
@@ -44,28 +47,54 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True)
+class Home:
+    """Where a gateway has its files, and its settings by their names in lower case."""
+
+    folder: Path
+    settings: Mapping[str, str]
+
+
 class Stand:
     """A node that can be restarted with its state, and the settings of a gateway on it."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], state: str) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], state: Mapping[str, Any]) -> None:
+        """`state` is of `dumped_state`."""
         self.folder = folder
         self.node = self._node(None, state)
         self.settings = {**settings, "rpc": self.node.url}
 
-    def _node(self, port: int | None, state: str) -> Node:
+    @property
+    def home(self) -> Home:
+        return Home(self.folder, self.settings)
+
+    def _node(self, port: int | None, state: Mapping[str, Any]) -> Node:
         """It has the state before it has its port: nobody ever sees another chain there."""
         file = self.folder / "node-state.json"
-        file.write_bytes(gzip.decompress(bytes.fromhex(state.removeprefix("0x"))))
+        file.write_bytes(orjson.dumps(state))
         return Node(port=port, block_time_seconds=BLOCK_SECONDS, options=(*NODE_OPTIONS, "--load-state", str(file)))
 
     def restart_node(self, away_seconds: float) -> None:
         """With its blocks, without its pool, at the same address."""
         rpc = HttpRpc(self.node.url)
         rpc.call("evm_setIntervalMining", 0)
-        state = rpc.call("anvil_dumpState")
+        state = dumped_state(rpc)
         self.node.stop()
         time.sleep(away_seconds)
         self.node = self._node(self.node.port, state)
+
+
+def dumped_state(rpc: HttpRpc) -> dict[str, Any]:
+    """Anvil's state with all blocks. Of one that was itself loaded, the dump has two blocks 0, and whoever loads it
+    takes either: only that of the chain is left."""
+    state: dict[str, Any] = orjson.loads(gzip.decompress(bytes.fromhex(rpc.call("anvil_dumpState")[2:])))
+    first = rpc.call("eth_getBlockByNumber", "0x0", False)
+
+    def is_of_the_chain(header: dict[str, Any]) -> bool:
+        return int(header["number"], 16) > 0 or all(header[name] == first[name] for name in ("timestamp", "stateRoot"))
+
+    state["blocks"] = [block for block in state["blocks"] if is_of_the_chain(block["header"])]
+    return state
 
 
 @contextmanager
@@ -74,7 +103,7 @@ def stand() -> Iterator[Stand]:
     with tempfile.TemporaryDirectory(prefix="careledger-bench-") as name, postgres() as database:
         folder = Path(name)
         with local_settings(folder) as settings:
-            state = HttpRpc(settings["rpc"]).call("anvil_dumpState")
+            state = dumped_state(HttpRpc(settings["rpc"]))
         found = Stand(folder, {**settings, "database": database}, state)
         try:
             yield found
@@ -151,11 +180,11 @@ class Process:
 class Gateway(Process):
     """`careledger gateway` with a client that may do everything."""
 
-    def __init__(self, on: Stand, workers: int, **settings: str) -> None:
+    def __init__(self, on: Home, workers: int, **settings: str) -> None:
         port = free_port()
         self._client = GatewayClient(f"http://127.0.0.1:{port}", CLIENT, new_key())
         clients = on.folder / f"clients-{port}.yaml"
-        clients.write_text(json.dumps({"clients": [self._client.registration(LOCAL_ORGANIZATION, SCOPES)]}))
+        clients.write_text(json.dumps({"clients": [self._client.registration(on.settings["organization"], SCOPES)]}))
         given = {**on.settings, "clients": str(clients), "public_url": f"http://127.0.0.1:{port}"}
         given |= {"rate_limit": UNLIMITED, "token_seconds": str(TOKEN_SECONDS), **settings}
         environment = {f"CARELEDGER_{name.upper()}": value for name, value in given.items()}

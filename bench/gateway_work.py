@@ -41,7 +41,7 @@ def verifying(rounds: int, count: int) -> list[Result]:
     results: list[Result] = []
     with stand() as on:
         for processes in PROCESSES:
-            gateway = Gateway(on, processes, confirmations="1")
+            gateway = Gateway(on.home, processes, confirmations="1")
             floor = constant_app(processes, on.folder / "floor.log")
             with serving(gateway, processes), serving(floor, processes):
                 receipts = _receipts(gateway)
@@ -64,7 +64,7 @@ def submitting(count: int) -> list[Result]:
     results: list[Result] = []
     with stand() as on:
         for processes in PROCESSES:
-            gateway = Gateway(on, processes, confirmations="1")
+            gateway = Gateway(on.home, processes, confirmations="1")
             floor = constant_app(processes, on.folder / "floor.log")
             with serving(gateway, processes), serving(floor, processes):
                 write = {"Authorization": f"Bearer {gateway.token('documents.write documents.read')}"}

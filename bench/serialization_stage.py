@@ -28,7 +28,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from web3.types import RPCEndpoint
 
-__all__ = ["GTIN", "PRODUCT", "Market", "Trader", "market", "serials", "vault_in"]
+__all__ = ["GTIN", "PRODUCT", "Market", "Trader", "market", "private_key", "serials", "vault_in"]
 
 GTIN = "00300010000015"
 PRODUCT = f"gtin:{GTIN}"
@@ -132,6 +132,11 @@ def vault_in(folder: Path) -> Iterator[Vault]:
         yield vault
 
 
+def private_key(name: str) -> bytes:
+    """That of a trader, by its name."""
+    return keccak(text=f"a key of {name}")
+
+
 def serials(count: int) -> list[str]:
     """Of a lot's units, in the order of their numbers."""
     return [f"SN{number:010}" for number in range(count)]
@@ -148,7 +153,7 @@ def _traders(ledger: CareLedger, names: Sequence[str], role: MemberRole) -> list
     _admit(ledger, names, role)
     traders = []
     for name in names:
-        key = LocalSigner(Account.from_key(keccak(text=f"a key of {name}")))
+        key = LocalSigner(Account.from_key(private_key(name)))
         _request(ledger, "anvil_setBalance", key.address, hex(ETHER_WEI))
         proof = ledger.organizations.prove_possession(name, key, int(time.time()) + YEAR)
         ledger.organizations.add_key(proof)
