@@ -82,7 +82,7 @@ class Goods:
 
     @contextmanager
     def capture(self) -> Iterator[tuple[Stock, EventLog]]:
-        """Stock and log, to capture with. Of all that share the database, one captures at a time: what two do at once
+        """Stock and log, to capture with. Of all that share the database, one has them at a time: what two do at once
         would be packed over each other."""
         with self._capturing, _turn(self._services.database):
             if self._opened is None:

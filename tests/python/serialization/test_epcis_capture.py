@@ -548,6 +548,23 @@ def test_published_examples_are_captured_as_real_input(trade: Trade, master: Mas
     record_property("counted: published EPCIS example events captured", events)
 
 
+def test_what_another_capture_kept_meanwhile_is_left_to_it(trade: Trade, master: MasterData) -> None:
+    ledger = trade.stage.suite.ledger.acting_as(trade.maker.key)
+    log = log_of(trade, trade.maker)
+    receipts = ReceiptVault(trade.vault)
+    capture = Capture(trade.stock(trade.maker), log, master, documents=ledger.documents, receipts=receipts)
+    seen, alone = (objects("maker", "inspecting", [pack_uri(serial)]) for serial in new_serials(2))
+    begun = capture.begin(read_json(document(seen, alone)))
+    anchored = capture.anchor(begun)
+    assert outcomes(captured(trade, master, trade.maker, seen)) == [Outcome.ANCHORED]
+    log.refresh()
+    before = len(log)
+    report = capture.finish(begun, anchored)
+    assert outcomes(report) == [Outcome.STANDING, Outcome.ANCHORED]
+    assert [result.leaf is None for result in report.results] == [True, False]
+    assert len(log) == before + 1
+
+
 def test_wrong_settings_are_refused(trade: Trade, master: MasterData) -> None:
     stock, log = trade.stock(trade.maker), log_of(trade, trade.maker)
     with pytest.raises(InvalidInput, match="receipts"):

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from careledger.anchoring import DocumentKind, Documents
 from careledger.anchoring.canonical import Canonicalization
 from careledger.anchoring.fingerprint import Fingerprint
+from careledger.anchoring.receipt import Receipt
 from careledger.anchoring.receipt_vault import ReceiptVault
 from careledger.errors import CareLedgerError, ChainError, ContractError, EpcisInvalid, InvalidInput
 from careledger.serialization.epcis.documents import Document
@@ -41,7 +42,9 @@ from careledger.serialization.epcis.sensing import Sensed, Sensors
 from careledger.serialization.master_data import MasterData
 from careledger.serialization.stock import Stock
 
-__all__ = ["Capture", "CaptureReport", "EventResult"]
+__all__ = ["Begun", "Capture", "CaptureReport", "EventResult"]
+
+AGAIN = "it was captured before, by its event hash"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,21 @@ class _Planned:
     corrects: bool = False
 
 
+@dataclass(frozen=True)
+class _Taken:
+    planned: _Planned
+    result: EventResult
+    fingerprint: Fingerprint | None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A document of which all is done but to anchor and to keep what was `taken`."""
+
+    results: tuple[EventResult, ...]
+    taken: tuple[_Taken, ...]
+
+
 class Capture:
     """For one organization. `deadline_days` is how long a receiver has for a shipment, which no event says. Without
     `documents`, nothing is anchored; without `sensors`, sensor data stay in the events."""
@@ -112,22 +130,68 @@ class Capture:
     def run(self, document: Document, all_or_none: bool = False, send: bool = True) -> CaptureReport:
         """Captures a document. With `send` false, says what would be done. Raises VaultError, and ChainError if the
         chain could not be asked: what was done until then is found standing by the next run."""
+        begun = self.begin(document, all_or_none, send)
+        return self.finish(begun, self.anchor(begun))
+
+    def begin(self, document: Document, all_or_none: bool = False, send: bool = True) -> Begun:
+        """Checks a document, and does on chain what its events say. Nobody else may use stock or log meanwhile."""
         planned, results = self._plan(document)
         stopped = all_or_none and any(result.outcome is Outcome.REFUSED for result in results)
         if stopped or not send:
             outcome = Outcome.NOT_CAPTURED if stopped else Outcome.PLANNED
             results += [self._told(_result(each, outcome, note=_note(each))) for each in planned]
-            return _in_order(results)
+            return Begun(tuple(results), ())
         fingerprints = self._fingerprints(planned)
-        done: list[EventResult] = []
+        taken: list[_Taken] = []
         for position, each in enumerate(planned):
-            leaf = fingerprints[position].leaf if fingerprints else None
-            done.append(self._told(self._perform(each, leaf)))
-            if all_or_none and done[-1].outcome is Outcome.REFUSED:
-                rest = planned[position + 1 :]
-                results += [self._told(_result(one, Outcome.NOT_CAPTURED)) for one in rest]
+            fingerprint = fingerprints[position] if fingerprints else None
+            result = self._told(self._perform(each, None if fingerprint is None else fingerprint.leaf))
+            if result.outcome is not Outcome.REFUSED:
+                taken.append(_Taken(each, result, fingerprint))
+                continue
+            results.append(result)
+            if all_or_none:
+                results += [self._told(_result(one, Outcome.NOT_CAPTURED)) for one in planned[position + 1 :]]
                 break
-        return _in_order([*results, *self._keep(planned, done, fingerprints)])
+        return Begun(tuple(results), tuple(taken))
+
+    def anchor(self, begun: Begun) -> list[Receipt]:
+        """Anchors what was taken, and waits for that; others may capture meanwhile."""
+        chosen = [one.fingerprint for one in begun.taken if one.fingerprint is not None]
+        if self._documents is None or not chosen:
+            return []
+        return self._documents.anchor_batch(chosen)
+
+    def finish(self, begun: Begun, receipts: Sequence[Receipt]) -> CaptureReport:
+        """Keeps what was taken and is anchored. Nobody else may use the log meanwhile; what another capture has kept
+        since `begin` is left to it."""
+        if receipts and self._receipts is not None:
+            self._receipts.put((receipt.leaf, receipt) for receipt in receipts)
+        now = int(time.time())
+        kept: list[CapturedEvent] = []
+        results = list(begun.results)
+        for one in begun.taken:
+            event, result = one.planned.event, one.result
+            if identity(event, one.planned.hash) in self._log:
+                results.append(replace(result, outcome=Outcome.STANDING, note=AGAIN))
+                continue
+            leaf = one.fingerprint.leaf if receipts and one.fingerprint is not None else None
+            results.append(replace(result, leaf=leaf))
+            kept.append(
+                CapturedEvent(
+                    event=event,
+                    hash=one.planned.hash,
+                    outcome=result.outcome,
+                    act=result.act,
+                    note=result.note,
+                    transactions=result.transactions,
+                    leaf=leaf,
+                    recorded_at=now,
+                )
+            )
+        if kept:
+            self._log.append(kept)
+        return _in_order(results)
 
     # ------------------------------------------------------------------ before anything is sent
 
@@ -146,8 +210,7 @@ class Capture:
         for each in sorted(readable, key=lambda one: one.event.time_ms):
             known_by = identity(each.event, each.hash)
             if known_by in self._log or known_by in known:
-                again = "it was captured before, by its event hash"
-                results.append(self._told(_result(each, Outcome.STANDING, note=again)))
+                results.append(self._told(_result(each, Outcome.STANDING, note=AGAIN)))
                 continue
             known.add(known_by)
             problem = None if isinstance(each.act, Unmapped) else self._problem(each, expected)
@@ -243,37 +306,6 @@ class Capture:
             return self._sensors.record(planned.event)
         except (ContractError, InvalidInput) as refused:
             return Sensed((), (f"its sensor data are anchored with it only: {refused}",))
-
-    def _keep(
-        self, planned: Sequence[_Planned], done: Sequence[EventResult], fingerprints: Sequence[Fingerprint]
-    ) -> list[EventResult]:
-        """Anchors and keeps what was taken of those done, in their order."""
-        by_place = {each.place: position for position, each in enumerate(planned)}
-        taken = [each for each in done if each.outcome is not Outcome.REFUSED]
-        leaves: dict[int, str] = {}
-        if fingerprints and taken and self._documents is not None and self._receipts is not None:
-            chosen = [fingerprints[by_place[each.place]] for each in taken]
-            receipts = self._documents.anchor_batch(chosen)
-            self._receipts.put((receipt.leaf, receipt) for receipt in receipts)
-            leaves = {each.place: one.leaf for each, one in zip(taken, chosen, strict=True)}
-        now = int(time.time())
-        if taken:
-            self._log.append(
-                [
-                    CapturedEvent(
-                        event=planned[by_place[each.place]].event,
-                        hash=planned[by_place[each.place]].hash,
-                        outcome=each.outcome,
-                        act=each.act,
-                        note=each.note,
-                        transactions=each.transactions,
-                        leaf=leaves.get(each.place),
-                        recorded_at=now,
-                    )
-                    for each in taken
-                ]
-            )
-        return [replace(each, leaf=leaves.get(each.place)) for each in done]
 
     def _told(self, result: EventResult) -> EventResult:
         self._report(result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -171,12 +173,19 @@ def capturing_handlers(services: Services) -> dict[str, Handler]:
 def _capturing(services: Services, behaviour: Behaviour) -> Handler:
     goods = services.goods
 
-    def perform(payload: bytes) -> dict[str, Any]:
-        document = _read(payload[:1] == b"<", payload[1:])
+    @contextmanager
+    def capturing() -> Iterator[Capture]:
         with goods.capture() as (stock, log):
             receipts = ReceiptVault(services.vault)
-            capturing = Capture(stock, log, goods.master, documents=services.ledger.documents, receipts=receipts)
-            report = capturing.run(document, all_or_none=behaviour is Behaviour.ROLLBACK)
+            yield Capture(stock, log, goods.master, documents=services.ledger.documents, receipts=receipts)
+
+    def perform(payload: bytes) -> dict[str, Any]:
+        document = _read(payload[:1] == b"<", payload[1:])
+        with capturing() as capture:
+            begun = capture.begin(document, all_or_none=behaviour is Behaviour.ROLLBACK)
+        anchored = capture.anchor(begun)
+        with capturing() as capture:
+            report = capture.finish(begun, anchored)
         return _told(report, behaviour)
 
     return Handler(perform)
