@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH, CHINESE = ROOT / "docs" / "scenarios.md", ROOT / "docs" / "zh" / "scenarios.md"
+ATTACKS = ROOT / "docs" / "gateway-security.md"
 QUOTED = re.compile("`([^`]+)`")
 METHODS = ("GET ", "POST ")
 
@@ -41,6 +42,13 @@ def test_what_the_pages_name_is_there(page: Path) -> None:
             assert text in known_routes, text
     assert sum(text.startswith("careledger ") for text in named) > 40
     assert sum(text.startswith("tests/") for text in named) > 40
+
+
+def test_every_attack_names_a_test_that_there_is() -> None:
+    named = [text.partition("::") for text in quoted(ATTACKS) if text.startswith("tests/")]
+    assert len(named) > 25
+    for path, _, name in named:
+        assert f"\ndef {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
 
 
 def test_both_languages_tell_the_same() -> None:
