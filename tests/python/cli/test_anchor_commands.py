@@ -86,7 +86,7 @@ def test_a_run_stopped_before_its_receipt_goes_on_with_the_same_leaf(world: Worl
 
     since = world.block() + 1
     with world.careledger.monkeypatch.context() as patch:
-        patch.setattr("careledger.anchoring.documents.Documents.receipt", stop)
+        patch.setattr("careledger.anchoring.documents.origin_of", stop)
         assert world("anchor", letter).exit_code == 10
     assert world.anchored_documents(since) == 1
     assert [path.name for path in letter.parent.glob("*.pending")] == ["letter.pdf.receipt.json.pending"]
