@@ -101,24 +101,27 @@ def test_an_altered_and_a_revoked_document_are_told_apart(
 
 
 def test_a_person_with_a_keyboard_alone_gets_an_answer(page: Page, letter: Letter) -> None:
+    # Listening from the start: a browser told to hand over its choosers as a key is pressed may hear of it after the key.
+    page.on("filechooser", lambda chooser: chooser.set_files(getattr(letter, chooser.element.get_attribute("id") or "")))
     page.goto("/en/verify")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    for name, file in (("document", letter.document), ("receipt", letter.receipt)):
-        for _ in range(20):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.id") == name:
-                break
-        with page.expect_file_chooser() as chooser:
-            page.keyboard.press("Enter")
-        chooser.value.set_files(file)
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.type") == "submit":
-            break
+    for name in ("document", "receipt"):
+        tabbed_to(page, f"#{name}")
+        page.keyboard.press("Enter")
+        page.wait_for_function("name => document.getElementById(name).files.length === 1", arg=name)
+    tabbed_to(page, "#verify button[type=submit]")
     page.keyboard.press("Enter")
     assert heading(page) == "In force"
+
+
+def tabbed_to(page: Page, selector: str) -> None:
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"no Tab leads to {selector}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
