@@ -79,6 +79,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Ape's plugin connects once tests are collected: to a node of ours, or not at all if no test needs it."""
     for item in items:
+        daily = item.get_closest_marker("daily")
+        if daily and not {*daily.args} & {value for value in _parameters(item).values() if isinstance(value, str)}:
+            item.add_marker(pytest.mark.full)
         if item.get_closest_marker("full"):
             item.add_marker(
                 pytest.mark.timeout(0)
@@ -95,6 +98,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     runner = config.pluginmanager.get_plugin("ape-test")
     if runner is not None:
         config.pluginmanager.unregister(runner)
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 mkdir -p build
 started=$SECONDS
 
+# Hundreds of tests start processes: what one has compiled, the others read.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=$PWD/build/pycache
+
 if [ "${1:-}" = full ]; then
   export FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=32 FOUNDRY_INVARIANT_DEPTH=200
   full=(--full)

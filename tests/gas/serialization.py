@@ -27,6 +27,8 @@ NOBODY = b"\0" * 12
 PALLET, CASE_UNITS = 2_000, 50
 PRICE = 50_000 * 10**6
 WINDOW_SECONDS = 3_600
+BINDING = 1_805_000_000
+"""Unix seconds, after all that prepares. Windows follow it; the bytes of their signatures cost gas by their value."""
 LIMITS = (200, 800, 600)
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 DEVICE = derive_private_key(int.from_bytes(keccak(text="a device for measurements"), "big") % P256_ORDER, SECP256R1())
@@ -229,6 +231,7 @@ def bind_device(scene):
     operator = bytes.fromhex(organization_id(MAKER)[2:])
     types = ["bytes12", "uint8", "bytes32", "bytes32"]
     device = keccak(encode(types, [operator, Curve.P256, *coordinates]))
+    scene.wait(BINDING - scene.now())
     scene.send(scene.cold, scene.key, "bindDevice", device, container(), LIMITS)
     return device, scene.now()
 

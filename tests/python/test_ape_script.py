@@ -102,6 +102,7 @@ def test_changed_parameter_is_refused_by_name(node, tmp_path):
     assert node.connect().block_number() == block
 
 
+@pytest.mark.full
 def test_ape_compiles_the_wheels_bytecode(tmp_path):
     """In a project of its own with the same settings, so that no other test's cache answers."""
     for name in ("ape-config.yaml", "contracts"):

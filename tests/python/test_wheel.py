@@ -85,6 +85,7 @@ def test_installed_package_is_not_the_clones(installed: Path) -> None:
     assert Path(found.stdout.strip()).is_relative_to(installed)
 
 
+@pytest.mark.daily("8")
 def test_installed_demo_runs_on_the_in_process_evm_without_node(installed: Path) -> None:
     assert shutil.which("node", path=str(installed / "bin")) is None
     assert shutil.which("anvil", path=str(installed / "bin")) is None

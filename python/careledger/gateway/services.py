@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -27,6 +27,7 @@ from careledger.gateway.access.once import Once
 from careledger.gateway.access.openid_server import OpenIdServer
 from careledger.gateway.access.people import People
 from careledger.gateway.access.principal import PERSON
+from careledger.gateway.access.reread import Reread
 from careledger.gateway.access.sessions import Sessions
 from careledger.gateway.access.wallet import Wallets
 from careledger.gateway.alerts import Alerts
@@ -66,9 +67,7 @@ class Services:
     tokens: Tokens
     sessions: Sessions
     wallets: Wallets
-    people: People
-    signers: Mapping[str, Signer]
-    """The keys of people that are in this gateway's custody, by what the file of people calls them."""
+    listed: Reread[People]
     open_id: OpenIdSignIn | None
     started_at: int
 
@@ -138,6 +137,11 @@ class Services:
         return Alerts(self)
 
     @property
+    def people(self) -> People:
+        """Who may sign in at the OpenID Connect server, by the file of people as it is now."""
+        return self.listed.content
+
+    @property
     def ways_to_sign_in(self) -> list[str]:
         """How people sign in here."""
         return ["wallet"] if self.open_id is None else ["wallet", "oidc"]
@@ -150,9 +154,10 @@ class Services:
         """
         if not subject.startswith(PERSON):
             return self.reviewer
-        person = self.people.known(subject)
+        people = self.people
+        person = people.known(subject)
         if person is not None and person.signer is not None:
-            return self.signers[person.signer]
+            return people.signers[person.signer]
         if self.settings.reviewer is not None and self.wallets.pseudonym(self.reviewer.address) == subject:
             return self.reviewer
         raise Refused(403, "No key", "no key of this person's is in this gateway's custody: nothing is signed for it")
@@ -177,8 +182,10 @@ class Services:
     def runner(self, handlers: Mapping[str, Handler]) -> Runner:
         """What performs the jobs of this process."""
         policy = Policy(confirmations=self.settings.confirmations, poll_seconds=0.25)
-        threads = self.settings.job_threads
-        runner = Runner(self.jobs, self.outbox, self.connection.rpc, [self.signer], policy, handlers, threads)
+        threads, keep_days = self.settings.job_threads, self.settings.job_keep_days
+        runner = Runner(
+            self.jobs, self.outbox, self.connection.rpc, [self.signer], policy, handlers, threads, keep_days
+        )
         self.connection.stopping = runner.stopping
         return runner
 
@@ -203,12 +210,14 @@ def open_services(settings: Settings) -> Iterator[Services]:
         database.migrate("gateway")
         _bind(database, outbox.store.genesis_hash, organization, vault)
         secret = settings.token_secret.get_secret_value()
-        tokens = Tokens(Clients.load(settings.clients), database, secret, settings.public_url, settings.token_seconds)
+        clients = Reread(lambda: Clients.load(settings.clients))
+        tokens = Tokens(clients, database, secret, settings.public_url, settings.token_seconds)
         jobs = Jobs(database, vault)
         sessions = Sessions(
             database, secret, settings.public_url, settings.session_seconds, settings.session_idle_seconds
         )
-        people = People.load(settings.people, settings.oidc_issuer, secret)
+        keys = _keys_of_people(connection.is_local)
+        people = Reread(lambda: People.load(settings.people, settings.oidc_issuer, secret, keys))
         wallets = Wallets(connection, Once(database), secret, settings.public_url)
         yield Services(
             settings=settings,
@@ -222,20 +231,23 @@ def open_services(settings: Settings) -> Iterator[Services]:
             tokens=tokens,
             sessions=sessions,
             wallets=wallets,
-            people=people,
-            signers=_signers(people, connection.is_local),
+            listed=people,
             open_id=_open_id(settings, Once(database)),
             started_at=int(time.time()),
         )
 
 
-def _signers(people: People, is_local: bool) -> dict[str, Signer]:
-    """The keys of people. Raises ConfigurationError, and as `open_signer` does."""
-    signers = {name: open_signer(name) for name in people.signers()}
-    for signer in signers.values():
+def _keys_of_people(is_local: bool) -> Callable[[str], Signer]:
+    """Opens each key once. What it gives raises ConfigurationError, and as `open_signer` does."""
+
+    @cache
+    def opened(name: str) -> Signer:
+        signer = open_signer(name)
         if signer.development_only and not is_local:
             raise ConfigurationError(f"{PREFIX}PEOPLE", f"{signer.describe()} is for development chains only")
-    return signers
+        return signer
+
+    return opened
 
 
 def _open_id(settings: Settings, once: Once) -> OpenIdSignIn | None:

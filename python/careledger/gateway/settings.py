@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """How deep a block must be for what is in it to count as final; 1 on development chains."""
     job_threads: Annotated[int, Field(ge=1, le=64)] = 16
     """How many jobs a process performs at the same time."""
+    job_keep_days: Annotated[int, Field(ge=1)] | None = None
+    """After which a job that ended is forgotten, and its idempotency key with it; never by default."""
     wait_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     """How long a request waits for its job's block before it answers 202."""
     body_limit_bytes: Annotated[int, Field(ge=1_024)] = 32 * 1024 * 1024

@@ -6,6 +6,7 @@ import contextlib
 import hmac
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ __all__ = ["Restoration", "Vault"]
 
 _PAGE = 500
 """How many rows are read at a time when names are listed: what bounds memory, and how long a reader holds the file."""
+
+_COUNTED_SECONDS, _COUNTED_TIMES = 60.0, 100
+"""For how long a count of all rows stands, and for how many times as long as it took: a hundredth of the time
+at most."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Vault:
         self._file = file
         self._lock = threading.RLock()
         self._wrapping_key = wrapping_key
+        self._counted_until = -float("inf")
         self._take(wrap)
 
     @classmethod
@@ -130,14 +136,18 @@ class Vault:
         return added
 
     def get(self, kind: str, name: str) -> bytes:
-        """The value of an entry. Raises EntryMissing, or EntryErased if it was erased."""
+        """The value of an entry. Raises EntryMissing, or EntryErased if it was erased.
+
+        That an entry is missing is only said where nothing was lost since it was written: by a count of all rows, at
+        the first time, and again once a minute or so.
+        """
         with self._transaction(write=False):
             value = self._get(kind, name)
             if value is not None:
                 return value
             if self._is_erased(kind, name):
                 raise EntryErased(self._shown, f"{kind} {name!r} was erased")
-            self._check_census()  # absent is an answer only if nothing is lost
+            self._check_census_lately()
             raise EntryMissing(self._shown, f"there is no {kind} {name!r}")
 
     def names(self, kind: str) -> Iterator[str]:
@@ -422,6 +432,15 @@ class Vault:
 
     def _write_census(self, census: Census) -> None:
         self._file.execute("UPDATE header SET census = ?", (self._cipher.seal_census(census),))
+
+    def _check_census_lately(self) -> None:
+        """As `_check_census`, unless that was done a moment ago: it reads the ids of all rows."""
+        if time.monotonic() < self._counted_until:
+            return
+        started = time.monotonic()
+        self._check_census()
+        ended = time.monotonic()
+        self._counted_until = ended + max(_COUNTED_SECONDS, _COUNTED_TIMES * (ended - started))
 
     def _check_census(self) -> None:
         """Raises VaultDamaged if a row was lost, added or renamed since it was written."""

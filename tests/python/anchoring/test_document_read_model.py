@@ -111,6 +111,7 @@ def test_the_acts_lead_to_every_event_that_the_read_model_knows(stage: Stage) ->
     assert {event.__name__ for event in MODEL.handlers if event.TOPIC not in stage.topics} == set()
 
 
+@pytest.mark.daily("sqlite")
 def test_a_reorganized_chain_gives_what_a_rebuild_gives(
     database_url: str, tmp_path: Path, record_property: Record
 ) -> None:
@@ -133,6 +134,7 @@ def test_every_answer_is_the_contracts_after_many_acts(tmp_path: Path, record_pr
 # ------------------------------------------------------------------ a list
 
 
+@pytest.mark.daily("sqlite")
 def test_a_list_of_hundreds_of_leaves_in_one_event(database_url: str) -> None:
     with played(Stage, 5, 0) as stage, indexer(database_url, stage) as engine:
         key = stage.keys[0]

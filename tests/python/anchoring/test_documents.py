@@ -128,6 +128,7 @@ def test_a_list_of_a_wrong_length_is_refused(house: House, count: int) -> None:
         house.documents().anchor_list([house.fingerprint()] * count)
 
 
+@pytest.mark.daily("anvil")
 def test_the_longest_list_fits_in_a_transaction(house: House) -> None:
     receipts = house.documents().anchor_list([house.fingerprint() for _ in range(600)])
     assert len(receipts) == 600

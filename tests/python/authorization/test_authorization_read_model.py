@@ -85,6 +85,7 @@ def test_the_acts_lead_to_every_event_that_the_read_models_know(stage: Stage) ->
     assert {event.__name__ for event in MODELLED if event.TOPIC not in seen} == set()
 
 
+@pytest.mark.daily("postgresql")
 def test_a_reorganized_chain_gives_what_a_rebuild_gives(
     database_url: str, tmp_path: Path, record_property: Record
 ) -> None:

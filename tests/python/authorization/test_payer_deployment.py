@@ -100,6 +100,7 @@ def stage(chain: Connection) -> PayerStage:
 # ---------------------------------------------------------------------- the run
 
 
+@pytest.mark.daily("anvil")
 def test_a_second_run_sends_nothing(stage: PayerStage, tmp_path: Path) -> None:
     connection, insurer = stage.connection, stage.parameters.insurer
     before = connection.nonce(stage.operator.address)
@@ -124,6 +125,7 @@ def test_a_second_run_sends_nothing(stage: PayerStage, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.daily("anvil")
 def test_contracts_know_each_other_and_are_open(stage: PayerStage) -> None:
     contracts = contracts_of(stage.connection, stage.deploy())
     authorizations, settlement, vault = (
@@ -143,6 +145,7 @@ def test_contracts_know_each_other_and_are_open(stage: PayerStage) -> None:
         assert contracts[name].read("authority") == contracts["AccessManager"].address
 
 
+@pytest.mark.daily("anvil")
 def test_every_ruled_function_is_its_role_s(stage: PayerStage) -> None:
     contracts = contracts_of(stage.connection, stage.deploy())
     manager, parameters = contracts["AccessManager"], stage.parameters
@@ -166,6 +169,7 @@ def test_every_ruled_function_is_its_role_s(stage: PayerStage) -> None:
         assert manager.read("getRoleGuardian", role) == GUARDIAN
 
 
+@pytest.mark.daily("anvil")
 def test_the_suite_s_manager_rules_nothing_of_the_insurer_s(stage: PayerStage) -> None:
     deployment = stage.deploy()
     assert deployment.addresses["AccessManager"] != stage.suite.manager.address
@@ -175,6 +179,7 @@ def test_the_suite_s_manager_rules_nothing_of_the_insurer_s(stage: PayerStage) -
         assert manager.read("hasRole", role, admin)[0] is False
 
 
+@pytest.mark.daily("anvil")
 def test_the_admin_s_delay_is_set_last(stage: PayerStage) -> None:
     deployment = stage.deploy(admin_delay_seconds=86_400)
     assert deployment.configured
@@ -186,6 +191,7 @@ def test_the_admin_s_delay_is_set_last(stage: PayerStage) -> None:
         assert manager.read("getTargetAdminDelay", deployment.addresses[name]) == 86_400
 
 
+@pytest.mark.daily("anvil")
 def test_the_settings_are_left_to_the_admin_s_wallet(stage: PayerStage, tmp_path: Path) -> None:
     connection, deployer = stage.connection, development_signer(8)
     first = stage.deployer(tmp_path, signer=deployer).run()
@@ -627,6 +633,7 @@ def test_roles_that_were_handed_on_are_recorded(deployed: Deployed) -> None:
 # ---------------------------------------------------------------------- published, and found
 
 
+@pytest.mark.daily("anvil")
 def test_contracts_are_published_once_and_found(stage: PayerStage, tmp_path: Path) -> None:
     ledger, controller = stage.suite.ledger, stage.suite.controller
     deployer = stage.deployer(tmp_path)

@@ -20,6 +20,7 @@ def test_a_deployment_is_resumed_after_four_kills(tmp_path: Path, record_propert
     assert landed["after inclusion, before the manifest is written"] >= 1
 
 
+@pytest.mark.full
 def test_a_deployment_without_a_create2_deployer_is_resumed_after_two_kills(
     tmp_path: Path, record_property: Record
 ) -> None:

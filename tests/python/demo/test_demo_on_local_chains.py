@@ -71,6 +71,7 @@ def careledger_demo(*arguments: str, **settings: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
 
 
+@pytest.mark.daily("anvil")
 def test_perform_answers_every_question_and_records_every_step(chain: Connection) -> None:
     performance = perform(chain, FUNDER, Settings(), "here")
     check_steps(plain(performance.steps), done_before=False)

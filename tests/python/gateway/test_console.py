@@ -101,13 +101,14 @@ def test_an_altered_and_a_revoked_document_are_told_apart(
 
 
 def test_a_person_with_a_keyboard_alone_gets_an_answer(page: Page, letter: Letter) -> None:
-    # Listening from the start: a browser told to hand over its choosers as a key is pressed may hear of it after the key.
-    page.on("filechooser", lambda chooser: chooser.set_files(getattr(letter, chooser.element.get_attribute("id") or "")))
+    # Heard from the start: a browser that is told of it as a key is pressed may open a chooser of its own first.
+    files = {"document": letter.document, "receipt": letter.receipt}
+    page.on("filechooser", lambda chooser: chooser.set_files(files[chooser.element.get_attribute("id") or ""]))
     page.goto("/en/verify")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    for name in ("document", "receipt"):
+    for name in files:
         tabbed_to(page, f"#{name}")
         page.keyboard.press("Enter")
         page.wait_for_function("name => document.getElementById(name).files.length === 1", arg=name)

@@ -19,6 +19,7 @@ from supply_gateway import Goods, supply_settings
 DIES_SECONDS, ENDS_SECONDS = 60, 120
 
 
+@pytest.mark.daily("on-chain")
 @pytest.mark.parametrize(("point", "count"), [("submitted", 3), ("on-chain", 2), ("performed", 1)])
 def test_a_capture_that_was_killed_is_finished_once(tmp_path: Path, point: str, count: int) -> None:
     with supply_settings(tmp_path) as (stage, names, found):

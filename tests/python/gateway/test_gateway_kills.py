@@ -127,6 +127,7 @@ def test_gateways_killed_at_every_point_lose_nothing_and_double_nothing(
     record_property("counted: gateways, killed at a point", len(landed))
 
 
+@pytest.mark.daily("postgresql")
 def test_two_gateways_at_once_of_which_one_is_killed_do_everything_once(
     chain: dict[str, Any], database_url: str, tmp_path: Path, record_property: Count
 ) -> None:

@@ -22,6 +22,7 @@ from careledger.gateway.jobs.store import MOST_WAITING
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
 from careledger.gateway.problems import Refused
 from careledger.gateway.services import Services, open_services
+from careledger.gateway.tables import JOB
 from careledger.vault import Vault
 from gateway_stage import serve
 from outbox.counting import CountingContract, call_of
@@ -274,6 +275,24 @@ def test_a_page_goes_on_after_a_job_and_shows_one_clients_only(chain: dict[str, 
         assert {job.job_id for job in (*first, *second)} == mine
         with pytest.raises(Refused):
             services.jobs.page("portal", after=first[0].job_id)
+
+
+def test_jobs_that_ended_long_ago_are_forgotten_with_their_keys(
+    chain: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    with opened(chain, tmp_path, database_url) as services:
+        jobs = services.jobs
+        with services.runner({"nothing": Handler(lambda _: {})}):
+            old = until(services, jobs.submit("nothing", "ehr", b"1", "key"), JobState.FINAL)
+            new = until(services, jobs.submit("nothing", "ehr", b"2"), JobState.FINAL)
+        waiting = jobs.submit("later", "ehr", b"3")
+        with services.database.write() as connection:
+            for job in (old, waiting):
+                earlier = {"updated_at": job.updated_at - 31 * 86_400}
+                connection.execute(JOB.update().where(JOB.c.job_id == job.job_id).values(earlier))
+        assert jobs.forget_ended(30) == 1
+        assert {job.job_id for job in jobs.page()} == {new.job_id, waiting.job_id}
+        assert jobs.submit("nothing", "ehr", b"something else", "key").job_id != old.job_id
 
 
 def test_what_a_job_came_to_cannot_be_read_in_the_database(

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from careledger.chain.development import development_signer
+from careledger.cli.session import open_signer
 from careledger.contract_enums import Reason
 from careledger.errors import ConfigurationError
 from careledger.gateway import Settings
@@ -193,15 +194,19 @@ def test_sign_in_goes_on_when_the_server_changes_its_keys(hospital: Served, serv
 
 
 def test_the_session_is_what_a_person_has_after_the_file_has_changed(hospital: Served) -> None:
-    someone = signed_in(hospital)
-    services = hospital.app.state.services
-    before = services.people
-    services.people = People({})
+    someone, file = signed_in(hospital), hospital.settings.people
+    assert file is not None
+    before = file.read_text()
     try:
+        file.write_text(json.dumps({"people": []}))
         assert someone.call("GET", "/session").status_code == 401
+        file.write_text(json.dumps({"people": [{"subject": READER, "scopes": ["documents.read"]}]}))
+        assert someone.call("GET", "/session").json()["scopes"] == ["documents.read"]
+        file.write_text(json.dumps({"people": [{"subject": READER, "scopes": ["documents.read"], "signer": "no"}]}))
+        assert someone.call("GET", "/session").json()["scopes"] == ["documents.read"]
     finally:
-        services.people = before
-    assert someone.call("GET", "/session").status_code == 200
+        file.write_text(before)
+    assert sorted(someone.call("GET", "/session").json()["scopes"]) == sorted(SCOPES_OF_READER)
 
 
 def test_people_of_a_suspended_organization_are_out_at_once(hospital: Served) -> None:
@@ -277,7 +282,7 @@ def test_a_wrong_file_of_people_is_refused_by_number(tmp_path: Path, entry: obje
     path = tmp_path / "people.yaml"
     path.write_text(json.dumps({"people": [{"subject": READER, "scopes": []}, entry]}))
     with pytest.raises(ConfigurationError, match="entry 2") as refused:
-        People.load(path, "https://id.example", "secret")
+        People.load(path, "https://id.example", "secret", open_signer)
     assert READER not in str(refused.value)
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import yaml
 from careledger.chain.connection import Connection
 from careledger.chain.development import development_signer
 from careledger.client import CareLedger
-from careledger.gateway.access import SCOPES
+from careledger.gateway.access import SCOPES, Clients
+from careledger.gateway.access.reread import Reread
 from careledger.gateway.access.tokens import ASSERTION_TYPE, derived_key
 from careledger.gateway.client import GatewayClient, new_key
 from careledger.gateway.local import LOCAL_ORGANIZATION, local_settings
@@ -193,3 +197,43 @@ def test_an_organization_whose_recovery_is_contested_is_out_until_it_is_settled(
     assert (refused.status_code, "frozen" in refused.json()["detail"]) == (403, True)
     registrar.settle_recovery(LOCAL_ORGANIZATION, successor, None, Reason.CLEARED)
     assert gateway.call("GET", "/jobs", "documents.read").status_code == 200
+
+
+def test_the_file_of_clients_is_read_again_once_it_changes(gateway: Served, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "careledger.gateway")
+    file, added = gateway.settings.clients, new_key()
+    assert file is not None
+    before = file.read_text()
+    found = yaml.safe_load(before)
+    keys = {"keys": [added.as_dict(private=False)]}
+    entry = {"client_id": "added", "organization": LOCAL_ORGANIZATION, "scopes": ["documents.read"], "jwks": keys}
+    later = GatewayClient(gateway.url, "added", added)
+    try:
+        assert ask(gateway, later.assertion()).status_code == 401
+        file.write_text(json.dumps({"clients": [*found["clients"], entry]}))
+        token = ask(gateway, later.assertion()).json()["access_token"]
+        asking = {"headers": {"Authorization": f"Bearer {token}"}, "timeout": 60}
+        assert requests.get(f"{gateway.url}/jobs", **asking).status_code == 200
+        file.write_text("clients: [")
+        assert ask(gateway, later.assertion()).status_code == 200, "what was there before stays in force"
+        file.write_text(json.dumps({"clients": found["clients"]}))
+        assert requests.get(f"{gateway.url}/jobs", **asking).status_code == 401, "out at once"
+    finally:
+        file.write_text(before)
+    told = [
+        json.loads(record.getMessage())["event"] for record in caplog.records if "access.file" in record.getMessage()
+    ]
+    assert told[:3] == ["access.file_read", "access.file_refused", "access.file_read"]
+
+
+def test_a_key_that_a_client_has_changed_is_read_from_its_file(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    keys, file = tmp_path / "ehr.jwks.json", tmp_path / "clients.yaml"
+    keys.write_text(json.dumps({"keys": [old.as_dict(private=False)]}))
+    entry = {"client_id": "ehr", "organization": LOCAL_ORGANIZATION, "scopes": [], "jwks_file": keys.name}
+    file.write_text(json.dumps({"clients": [entry]}))
+    clients = Reread(lambda: Clients.load(file))
+    keys.write_text(json.dumps({"keys": [new.as_dict(private=False)]}))
+    known = clients.content.get("ehr")
+    assert known is not None
+    assert [key.thumbprint() for key in known.keys.keys] == [new.thumbprint()]

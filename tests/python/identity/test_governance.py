@@ -26,6 +26,8 @@ from careledger.identity.governance import Operation, OperationState
 from careledger.identity.types import ZERO_ADDRESS
 from identity.suite import DAY, Suite, deploy_suite, refusal, travel
 
+pytestmark = pytest.mark.daily("anvil")
+
 EXPIRATION = 7 * DAY  # AccessManager.expiration
 
 

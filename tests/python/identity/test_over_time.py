@@ -24,6 +24,8 @@ from careledger.contract_events import (
 from careledger.identity import KeyAtTime, KeyStatus, MemberRole, Reason, Recovery, organization_id
 from identity.suite import DAY, Near, Suite, new_key, refusal, travel
 
+pytestmark = pytest.mark.daily("anvil")
+
 END_OF_TIME = 2**40 - 1
 RECOVERY_DELAY = 7 * DAY
 

@@ -104,6 +104,7 @@ def test_a_view_by_time_is_the_state_at_the_end_of_that_second(index: Index, sta
             assert IndexAnswers(index.at(time=time), time).membershipOf(subject) == answer
 
 
+@pytest.mark.daily("sqlite")
 def test_a_reorganized_chain_gives_what_a_rebuild_gives(
     database_url: str, tmp_path: Path, record_property: Record
 ) -> None:

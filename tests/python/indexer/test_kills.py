@@ -18,6 +18,7 @@ POINTS = ("fetched", "written", "committed")
 
 
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.daily("sqlite")
 def test_killed_and_gone_on(
     chain_node: Node,
     connection: Connection,
@@ -103,7 +104,7 @@ def play(seed: int, urls: dict[str, str], again: str) -> tuple[int, int]:
     return forks, kills
 
 
-@pytest.mark.parametrize("seed", [*range(4), *[pytest.param(seed, marks=pytest.mark.full) for seed in range(4, 100)]])
+@pytest.mark.parametrize("seed", [*range(2), *[pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 100)]])
 def test_random_forks_and_kills(seed: int, fresh: Callable[[str], str], record_property: Record) -> None:
     forks, kills = play(seed, {dialect: fresh(dialect) for dialect in DATABASES}, fresh("sqlite"))
     record_property("counted: random schedules of the indexer", 1)

@@ -135,6 +135,7 @@ def logger(request: pytest.FixtureRequest, route: Route) -> Logger:
 # ---------------------------------------------------------------------- from end to end
 
 
+@pytest.mark.daily("anvil")
 def test_a_shipment_is_watched_on_every_chain(supply: SupplyStage) -> None:
     """Registered, bound, read, signed, recorded, an excursion flagged for the receiver, and readings held against it;
     by a logger of each curve."""

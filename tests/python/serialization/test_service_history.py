@@ -101,6 +101,7 @@ def clinic(supply_on_anvil: SupplyStage) -> Clinic:
 # ---------------------------------------------------------------------- from end to end
 
 
+@pytest.mark.daily("anvil")
 def test_a_device_is_serviced_on_every_chain(supply: SupplyStage) -> None:
     """Signed by who did it, appended by the holder and the maker, and held against what is kept at home."""
     clinic = clinic_of(supply)

@@ -39,10 +39,11 @@ class Client:
 
 
 class Clients:
-    """The clients by their id."""
+    """The clients by their id. Attribute: `files`, what they were read from."""
 
-    def __init__(self, clients: dict[str, Client]) -> None:
+    def __init__(self, clients: dict[str, Client], files: tuple[Path, ...] = ()) -> None:
         self._clients = clients
+        self.files = files
 
     def get(self, client_id: str) -> Client | None:
         return self._clients.get(client_id)
@@ -56,26 +57,32 @@ class Clients:
             found = yaml.safe_load(path.read_text(encoding="utf-8"))
             listed = found["clients"]
             assert isinstance(listed, list)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError, AssertionError) as error:
+        except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AssertionError) as error:
             raise ConfigurationError(
                 SETTING, f"{path} is not a file with a list of `clients` ({type(error).__name__})"
             ) from None
         clients: dict[str, Client] = {}
+        files = [path]
         for entry in listed:
-            client = _client(entry, path)
+            client = _client(entry, path, files)
             if client.client_id in clients:
                 raise ConfigurationError(SETTING, f"{client.client_id} is there twice")
             clients[client.client_id] = client
-        return cls(clients)
+        return cls(clients, tuple(files))
 
 
-def _client(entry: Any, path: Path) -> Client:
+def _client(entry: Any, path: Path, files: list[Path]) -> Client:
+    """Adds the file of its keys to `files`."""
     try:
         client_id, organization = str(entry["client_id"]), str(entry["organization"])
         scopes = frozenset(map(str, entry["scopes"]))
-        keys = entry["jwks"] if "jwks" in entry else _read(path.parent / str(entry["jwks_file"]))
-        found = list(keys["keys"])
-    except (LookupError, TypeError):
+        if "jwks" in entry:
+            keys = entry["jwks"]
+        else:
+            files.append(path.parent / str(entry["jwks_file"]))
+            keys = _read(files[-1])
+        found = [dict(key) for key in keys["keys"]]
+    except (LookupError, TypeError, ValueError):
         raise ConfigurationError(
             SETTING, "a client needs client_id, organization, scopes, and jwks or jwks_file with public keys"
         ) from None
@@ -100,5 +107,5 @@ def _client(entry: Any, path: Path) -> Client:
 def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError(SETTING, f"{path} cannot be read ({type(error).__name__})") from None

@@ -8,12 +8,14 @@ people:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from careledger.chain.signers import Signer
 from careledger.errors import ConfigurationError
 from careledger.gateway.access.scopes import SCOPES
 from careledger.gateway.access.sessions import pseudonym
@@ -32,23 +34,24 @@ class Person:
 
 
 class People:
-    """The people by their pseudonyms: nothing else of them is kept."""
+    """The people by their pseudonyms: nothing else of them is kept. Attributes: `signers`, the keys by what the file
+    calls them; `files`, what they were read from."""
 
-    def __init__(self, people: dict[str, Person]) -> None:
+    def __init__(
+        self, people: dict[str, Person], signers: Mapping[str, Signer] | None = None, files: tuple[Path, ...] = ()
+    ) -> None:
         self._people = people
+        self.signers = signers or {}
+        self.files = files
 
     def known(self, subject: str) -> Person | None:
         """A person by pseudonym; None for a stranger."""
         return self._people.get(subject)
 
-    def signers(self) -> frozenset[str]:
-        """Where all their keys lie."""
-        return frozenset(person.signer for person in self._people.values() if person.signer is not None)
-
     @classmethod
-    def load(cls, path: Path | None, issuer: str | None, secret: str) -> People:
+    def load(cls, path: Path | None, issuer: str | None, secret: str, open_key: Callable[[str], Signer]) -> People:
         """The people of a file, who sign in at an issuer; without either there are none. Raises ConfigurationError for
-        what is wrong in it."""
+        what is wrong in it, and as `open_key` does."""
         if path is None or issuer is None:
             return cls({})
         try:
@@ -56,7 +59,7 @@ class People:
             listed = found["people"]
             if not isinstance(listed, list):
                 raise TypeError
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError) as error:
+        except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError) as error:
             raise ConfigurationError(
                 SETTING, f"{path} is not a file with a list of `people` ({type(error).__name__})"
             ) from None
@@ -67,7 +70,8 @@ class People:
             if name in people:
                 raise ConfigurationError(SETTING, f"entry {number}: its subject is there twice")
             people[name] = person
-        return cls(people)
+        named = {person.signer for person in people.values() if person.signer is not None}
+        return cls(people, {name: open_key(name) for name in sorted(named)}, (path,))
 
 
 def _person(entry: Any, number: int) -> tuple[str, Person]:

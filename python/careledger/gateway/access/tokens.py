@@ -18,6 +18,7 @@ from careledger.chain.database import Database
 from careledger.gateway.access.clients import Client, Clients
 from careledger.gateway.access.once import SKEW_SECONDS, Once
 from careledger.gateway.access.principal import Principal
+from careledger.gateway.access.reread import Reread
 from careledger.gateway.access.scopes import asked_scopes
 from careledger.gateway.problems import Refused
 
@@ -39,7 +40,7 @@ def derived_key(secret: str, purpose: str) -> bytes:
 class Tokens:
     """Gives tokens and reads them. All processes of a gateway share the secret and the database."""
 
-    def __init__(self, clients: Clients, database: Database, secret: str, issuer: str, seconds: int) -> None:
+    def __init__(self, clients: Reread[Clients], database: Database, secret: str, issuer: str, seconds: int) -> None:
         self._clients = clients
         self._once = Once(database)
         self._key = OctKey.import_key(derived_key(secret, "access-token"))
@@ -84,7 +85,7 @@ class Tokens:
             if found.header.get("typ") != "at+jwt":
                 raise ValueError
             claims = found.claims
-            client = self._clients.get(claims["sub"])
+            client = self._clients.content.get(claims["sub"])
             if client is None or client.organization != claims["org"]:
                 raise ValueError
             scopes = frozenset(str(claims["scope"]).split()) & client.scopes
@@ -100,7 +101,7 @@ class Tokens:
         try:
             stated = jwt.decode(assertion, self._keys_of, algorithms=ASSERTION_ALGORITHMS)
             claims = stated.claims
-            client = self._clients.get(str(claims["sub"]))
+            client = self._clients.content.get(str(claims["sub"]))
             registry = jwt.JWTClaimsRegistry(
                 leeway=SKEW_SECONDS,
                 iss={"essential": True, "value": claims["sub"]},
@@ -121,7 +122,7 @@ class Tokens:
 
     def _keys_of(self, token: Any) -> Any:
         """The keys of the client that an assertion names, before it is believed."""
-        client = self._clients.get(str(json.loads(token.payload)["sub"]))
+        client = self._clients.content.get(str(json.loads(token.payload)["sub"]))
         if client is None:
             raise ValueError
         return client.keys

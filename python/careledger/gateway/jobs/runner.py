@@ -66,6 +66,7 @@ class Runner:
         policy: Policy,
         handlers: Mapping[str, Handler],
         threads: int,
+        keep_days: int | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self._jobs = jobs
@@ -74,6 +75,7 @@ class Runner:
         self._signers = signers
         self._policy = policy
         self._handlers = handlers
+        self._keep_days = keep_days
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._free = threading.Semaphore(threads)
         self._under_way: set[str] = set()
@@ -254,6 +256,8 @@ class Runner:
             self._jobs.erase_ended()
             if time.monotonic() >= next_sweep:
                 self._jobs.sweep()
+                if self._keep_days is not None and (count := self._jobs.forget_ended(self._keep_days)):
+                    self._log.info("jobs.forgotten", count=count)
                 next_sweep = time.monotonic() + SWEEP_SECONDS
         return 0
 

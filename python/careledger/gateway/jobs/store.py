@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -31,6 +32,7 @@ KEY_CHARACTERS = 200
 PAGE_MOST = 200
 CHUNK = 500
 ORPHAN_SECONDS = 3_600
+DAY_SECONDS = 86_400
 MOST_WAITING = 32
 """How many requests of a process may wait for their jobs; further ones are answered at once, so that there are always
 threads for others."""
@@ -51,7 +53,8 @@ class Jobs:
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.arrived = threading.Event()
         """Set when a job was submitted in this process."""
-        self._moved = threading.Condition()
+        self._guard = threading.Lock()
+        self._watching: dict[str, list[threading.Event]] = {}
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._ended: set[str] = set()
         self._orphans: set[str] = set()
@@ -137,19 +140,34 @@ class Jobs:
 
     def wait(self, job_id: str, seconds: float) -> Job:
         """The job when it is on chain or has failed, or as it is when time is up or too many wait already."""
-        job = self.get(job_id)
         if seconds <= 0 or not self._waiting.acquire(blocking=False):
-            return job
+            return self.get(job_id)
         try:
-            until, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
-            while job.state not in ON_CHAIN | ENDED and (left := until - time.monotonic()) > 0:
-                with self._moved:
-                    self._moved.wait(min(pause, left))
-                pause = min(pause * 1.5, LAST_PAUSE_SECONDS)
+            with self._watched(job_id) as moved:
+                until, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
                 job = self.get(job_id)
+                while job.state not in ON_CHAIN | ENDED and (left := until - time.monotonic()) > 0:
+                    moved.wait(min(pause, left))
+                    moved.clear()
+                    pause = min(pause * 1.5, LAST_PAUSE_SECONDS)
+                    job = self.get(job_id)
         finally:
             self._waiting.release()
         return job
+
+    @contextmanager
+    def _watched(self, job_id: str) -> Iterator[threading.Event]:
+        """Set when this process moves the job. What others do is found by looking."""
+        moved = threading.Event()
+        with self._guard:
+            self._watching.setdefault(job_id, []).append(moved)
+        try:
+            yield moved
+        finally:
+            with self._guard:
+                self._watching[job_id].remove(moved)
+                if not self._watching[job_id]:
+                    del self._watching[job_id]
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""
@@ -275,23 +293,24 @@ class Jobs:
             if not connection.execute(JOB.update().where(*mine).values(values)).rowcount:
                 return
             _tell(connection, job.job_id, now, state.value)
-        with self._moved:
+        with self._guard:
             if state in ENDED:
                 self._ended.add(job.job_id)
-            self._moved.notify_all()
+            for moved in self._watching.get(job.job_id, ()):
+                moved.set()
 
     # ------------------------------------------------------------------ erasing what was submitted
 
     def erase_ended(self) -> None:
         """Erases what was submitted for jobs that ended in this process."""
-        with self._moved:
+        with self._guard:
             ended, self._ended = self._ended, set()
         if not ended:
             return
         try:
             self._vault.forget_many((PAYLOAD, job_id) for job_id in ended)
         except BaseException:
-            with self._moved:
+            with self._guard:
                 self._ended |= ended
             raise
 
@@ -315,6 +334,19 @@ class Jobs:
             self._orphans, self._orphans_seen_at = orphans, time.monotonic()
         if erasable:
             self._vault.forget_many((PAYLOAD, job_id) for job_id in erasable)
+
+    def forget_ended(self, days: int) -> int:
+        """Deletes jobs that ended more than so many days ago; how many. Their idempotency keys are forgotten too."""
+        ended = JOB.c.state.in_([state.value for state in ENDED])
+        old = select(JOB.c.job_id).where(ended, JOB.c.updated_at < int(time.time()) - days * DAY_SECONDS).limit(CHUNK)
+        forgotten = 0
+        while True:
+            with self._database.write() as connection:
+                part = connection.execute(old).scalars().all()
+                connection.execute(JOB_EVENT.delete().where(JOB_EVENT.c.job_id.in_(part)))
+                forgotten += connection.execute(JOB.delete().where(JOB.c.job_id.in_(part))).rowcount
+            if len(part) < CHUNK:
+                return forgotten
 
     # ------------------------------------------------------------------ inner
 
