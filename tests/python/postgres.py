@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import make_url
 
 START_SECONDS = 30
 UNPRIVILEGED = "nobody"
@@ -40,15 +41,18 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def postgres(durable: bool = False) -> Iterator[str]:
-    """The URL of a fresh, empty database, which is dropped at the end, connections to it or not.
+def postgres(durable: bool = False, template: str | None = None) -> Iterator[str]:
+    """The URL of a fresh database, which is dropped at the end, connections to it or not: empty, or a copy of one of
+    this process's by its URL, to which nobody is connected.
 
     With `durable` commits are forced to the disk, as a server's are by default: for measurements.
     """
+    original = "template0" if template is None else make_url(template).database or ""
     folder = _server(durable)
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with _administration(folder) as server:
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        server.execute(create.format(sql.Identifier(name), sql.Identifier(original)))
     try:
         yield f"postgresql://postgres@/{name}?host={folder}"
     finally:

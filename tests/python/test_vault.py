@@ -7,6 +7,7 @@ import random
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -462,6 +463,28 @@ def test_a_rotation_by_another_process_is_noticed_before_anything_is_written(vau
                 use()
         assert names(other) == ["claim-1"]
         assert other.verify() == 1
+
+
+def test_that_an_entry_is_missing_is_said_without_counting_all_rows_each_time(
+    vault: Vault, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.put_many(("salt", f"claim-{number}", SALT) for number in range(3))
+    counted = []
+    monkeypatch.setattr(
+        Vault, "_check_census", lambda self, check=Vault._check_census: (counted.append(1), check(self))
+    )
+    for _ in range(5):
+        with pytest.raises(EntryMissing):
+            vault.get("salt", "claim-9")
+    assert len(counted) == 1
+    with sqlite3.connect(path) as file:
+        file.execute("DELETE FROM entries WHERE id = (SELECT min(id) FROM entries)")
+    vault._counted_until = time.monotonic()
+    with pytest.raises(VaultDamaged):
+        vault.get("salt", "claim-9")
+    vault.close()
+    with Vault.open(path, PASSPHRASE) as anew, pytest.raises(VaultDamaged):
+        anew.get("salt", "claim-9")
 
 
 def test_a_damaged_vault_is_not_rotated(vault: Vault, path: Path) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,17 +100,17 @@ class Database:
         """Brings a component's tables to this version's schema; does nothing if they are there. Raises DatabaseError,
         DatabaseOutdated if they were made by a newer careledger."""
         from alembic import command  # slow to import, and only needed here
-        from alembic.script import ScriptDirectory
 
-        config = _alembic(component)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        revision = self.revision(component)
+        revision, known = self.revision(component), _revisions(component)
+        if revision == known[0]:
+            return
         if revision is not None and revision not in known:
             raise DatabaseOutdated(
                 self.name,
                 f"the {component} tables are at revision {revision}, unknown here: "
                 "use the newer careledger that made them, or another database",
             )
+        config = _alembic(component)
         with self.write() as connection:
             if self.dialect == "postgresql":  # two processes may start at once
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock(hashtext('careledger {component}'))")
@@ -175,6 +176,14 @@ def _alembic(component: Component) -> Config:
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+@cache
+def _revisions(component: Component) -> tuple[str, ...]:
+    """The revisions that a component's tables have had, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    return tuple(script.revision for script in ScriptDirectory.from_config(_alembic(component)).walk_revisions())
 
 
 def _problem(error: BaseException | None) -> str:

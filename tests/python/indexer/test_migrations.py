@@ -12,9 +12,9 @@ from careledger.chain.indexer.tables import Schema
 from sqlalchemy import inspect
 
 
-def test_migrations_and_tables_agree(url: str) -> None:
+def test_migrations_and_tables_agree(database_url: str) -> None:
     metadata = Schema().metadata
-    database = Database(url)
+    database = Database(database_url)
     database.migrate("indexer")
     database.migrate("indexer")
     options = {
@@ -54,11 +54,11 @@ def test_two_models_with_one_table_are_refused() -> None:
         Schema((first, second))
 
 
-def test_declared_indexes_are_made(url: str) -> None:
+def test_declared_indexes_are_made(database_url: str) -> None:
     model = ReadModel("indexed", 1)
     entity = model.entity("thing", {"id": Kind.TEXT}, {"a": Kind.INTEGER, "b": Kind.TEXT}, indexes=[("a", "b")])
     schema = Schema((model,))
-    database = Database(url)
+    database = Database(database_url)
     schema.metadata.create_all(database.engine)
     names = {index["name"] for index in inspect(database.engine).get_indexes(schema.entities[entity].name)}
     database.close()

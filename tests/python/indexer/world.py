@@ -11,7 +11,7 @@ from careledger.chain.connection import Connection
 from careledger.chain.database import Database
 from careledger.chain.indexer.engine import Indexer
 from careledger.chain.indexer.source import Source
-from careledger.chain.indexer.tables import Schema
+from careledger.chain.indexer.tables import Schema, own_schema
 from careledger.chain.rpc import Answer, Call, HttpRpc, Rpc
 from careledger.errors import NodeUnreachable
 from indexer.emitter import Emitter
@@ -63,17 +63,18 @@ def indexer(url: str, of: Source, emitter: Emitter, **options: Any) -> Iterator[
 
 def content(url: str, schema: Schema | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of all tables of events and entities that have some, sorted, with numbers as `int`."""
-    schema = schema or Schema()
+    schema = schema or own_schema()
+    tables = {table.name: table for table in (*schema.events.values(), *schema.entities.values())}
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
     database = Database(url)
     try:
         with database.read() as connection:
-            found = {
-                table.name: sorted((_plain(table, row) for row in connection.execute(select(table))), key=repr)
-                for table in (*schema.events.values(), *schema.entities.values())
+            return {
+                name: sorted((_plain(tables[name], row) for row in connection.execute(select(tables[name]))), key=repr)
+                for name in connection.exec_driver_sql(filled).scalars()
             }
     finally:
         database.close()
-    return {name: rows for name, rows in found.items() if rows}
 
 
 def _plain(table: Any, row: Any) -> tuple[Any, ...]:

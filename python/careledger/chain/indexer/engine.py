@@ -31,7 +31,7 @@ from careledger.chain.indexer.metrics import Metrics
 from careledger.chain.indexer.model import Entity, Handler, Key, Row, State, Touches
 from careledger.chain.indexer.reader import EventRow, claim_of, event_row
 from careledger.chain.indexer.source import AnotherChain, Batch, Behind, Reorganized, Source
-from careledger.chain.indexer.tables import Schema, column_kinds, event_column_kinds
+from careledger.chain.indexer.tables import Schema, column_kinds, event_column_kinds, own_schema
 from careledger.chain.indexer.writing import close_versions, load_versions, rows_of
 from careledger.chain.indexer.writing import insert as insert_rows
 from careledger.chain.memory import rare_collections
@@ -109,7 +109,7 @@ class Indexer:
         Raises DatabaseError, DatabaseOutdated, ChainError; IndexOfAnotherChain or IndexOutdated if what is there is of
         another chain, of other contracts or by another version.
         """
-        self.schema = schema or Schema()
+        self.schema = schema or own_schema()
         self._database = database
         self._source = source
         self._first_block = max(1, first_block)

@@ -24,7 +24,14 @@ from careledger.chain.database import Database
 from careledger.chain.indexer.checking import Claim, Mismatch, check
 from careledger.chain.indexer.decoder import to_event
 from careledger.chain.indexer.model import Entity, Key, Kind, Row
-from careledger.chain.indexer.tables import BIGINT_BITS, EVENT_COLUMNS, Schema, column_kinds, event_column_kinds
+from careledger.chain.indexer.tables import (
+    BIGINT_BITS,
+    EVENT_COLUMNS,
+    Schema,
+    column_kinds,
+    event_column_kinds,
+    own_schema,
+)
 from careledger.chain.indexer.writing import python_form, stored_form
 from careledger.chain.rpc import Rpc
 from careledger.contract_events import ContractEvent
@@ -98,7 +105,7 @@ class Index:
     def __init__(self, database: Database, schema: Schema | None = None) -> None:
         """Raises IndexMissing if the database has none, IndexOutdated if another version built it."""
         self._database = database
-        self.schema = schema or Schema()
+        self.schema = schema or own_schema()
         if schema is None and database.revision("indexer") is None:
             raise IndexMissing(database.name)
         with database.read() as connection:

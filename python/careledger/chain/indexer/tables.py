@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import orjson
@@ -40,6 +41,7 @@ __all__ = [
     "event_column_kinds",
     "event_fields",
     "kind_of",
+    "own_schema",
 ]
 
 EVENT_COLUMNS = ("block_number", "log_index", "block_time", "transaction_hash", "address")
@@ -121,6 +123,12 @@ class Schema:
             for model, entities in ((model, model.entities) for model in self.models)
         ]
         return hashlib.sha256(orjson.dumps([events, models])).hexdigest()
+
+
+@cache
+def own_schema() -> Schema:
+    """The tables of this version's read models."""
+    return Schema()
 
 
 def _kinds(columns: Mapping[str, Kind]) -> list[tuple[str, str]]:
