@@ -40,5 +40,6 @@ class NodeProvider(HTTPProvider):
 
     def _post(self, content: bytes) -> bytes:
         response = self._lines.post(str(self.endpoint_uri), content, self._timeout_seconds)
+        content = response.content  # read to its end, whatever it says: the line is then free for the next request
         response.raise_for_status()
-        return response.content
+        return content

@@ -567,16 +567,18 @@ Database(sys.argv[1]).migrate("indexer")
 """
 
 
-def test_killed_in_a_migration(chain: Chain, url: str) -> None:
+def test_killed_in_a_migration(chain: Chain, database_url: str) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    code = subprocess.run([sys.executable, "-c", MIGRATION_KILLED, url], env=environment, check=False).returncode
+    code = subprocess.run(
+        [sys.executable, "-c", MIGRATION_KILLED, database_url], env=environment, check=False
+    ).returncode
     assert code == -signal.SIGKILL
-    database = Database(url)
+    database = Database(database_url)
     try:
         assert inspect(database.engine).get_table_names() == []
     finally:
         database.close()
-    with indexer(url, ChainRpc(chain)) as keeper:
+    with indexer(database_url, ChainRpc(chain)) as keeper:
         assert keeper.sync().events == 15
 
 

@@ -111,9 +111,9 @@ def estimate(services: OpenServices, body: ToEstimateServices) -> Estimated:
     from careledger.authorization.claim_submission import ClaimSubmissions
     from careledger.authorization.eligibility_file import parse_eligibility
 
-    rule_set, payer = services.rule_set, services.payer
     if not services.settings.estimates:
         raise Refused(404, "Not here", "what a service costs depends on who provides it: ask at the provider's gateway")
+    rule_set, payer = services.rule_set, services.payer
     eligibility = parse_eligibility(orjson.dumps(body.eligibility))
     now = payer.policy.connection.block_time()
     if eligibility.plan != rule_set.terms.plan:
